@@ -1,0 +1,113 @@
+// The operator's end of the admin socket.
+
+import {type ClientRequest, type IncomingMessage, request} from 'node:http'
+import {createInterface} from 'node:readline'
+import {AppError, codeOf, EXIT, messageOf} from '../base/errors.ts'
+import type {ConfigDump, ErrorBody, Event, RouteRow, Status} from './protocol.ts'
+import {checkSocketPath} from './socket-path.ts'
+
+const ANSWER_MS = 5000
+const ANSWER_BYTES = 256 << 20
+// Three heartbeats of the server: a stream that is silent for longer is dead.
+const SILENCE_MS = 45_000
+
+export type AdminClient = {
+  status(): Promise<Status>
+  routes(): Promise<readonly RouteRow[]>
+  config(): Promise<ConfigDump>
+  /** The snapshot, then every event, until the daemon ends the stream or the loop is left. */
+  events(): AsyncGenerator<Event, void, void>
+}
+
+/** Calls fail with an AppError: exit code `unreachable` when nobody answers, `usage` when the daemon says no. */
+export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminClient {
+  checkSocketPath(socket)
+  return {
+    status: async () => (await get(socket, '/v1/status', answerMs)) as Status,
+    routes: async () => (await get(socket, '/v1/routes', answerMs)) as readonly RouteRow[],
+    config: async () => (await get(socket, '/v1/config', answerMs)) as ConfigDump,
+    events: () => readEvents(socket, answerMs),
+  }
+}
+
+// ---
+
+async function get(socket: string, path: string, answerMs: number): Promise<unknown> {
+  const {response, done} = await send(socket, path, answerMs)
+  try {
+    const body = JSON.parse(await text(response)) as unknown
+    if (response.statusCode !== 200) throw refusal(body)
+    return body
+  } catch (error) {
+    if (error instanceof AppError) throw error
+    throw unreachableAt(socket, error)
+  } finally {
+    done()
+  }
+}
+
+async function* readEvents(socket: string, answerMs: number): AsyncGenerator<Event, void, void> {
+  const {response, done} = await send(socket, '/v1/events', answerMs)
+  try {
+    if (response.statusCode !== 200) throw refusal(JSON.parse(await text(response)))
+    response.socket.setTimeout(SILENCE_MS, () => response.destroy(new Error(`silent for ${SILENCE_MS / 1000} s`)))
+    done()
+    for await (const line of createInterface({input: response, crlfDelay: Number.POSITIVE_INFINITY})) {
+      yield JSON.parse(line) as Event
+    }
+  } finally {
+    done()
+    response.destroy()
+  }
+}
+
+type Answer = {readonly response: IncomingMessage; readonly done: () => void}
+
+// The whole call has one deadline, head and body together; `done` lifts it.
+function send(socket: string, path: string, answerMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call: ClientRequest = request({socketPath: socket, path, agent: false, headers: {host: 'routesd'}})
+    const timer = setTimeout(() => call.destroy(new Error(`no answer within ${answerMs / 1000} s`)), answerMs)
+    const done = () => clearTimeout(timer)
+    call.once('response', response => resolve({response, done}))
+    call.on('error', error => {
+      done()
+      reject(unreachableAt(socket, error))
+    })
+    call.end()
+  })
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).length
+    if (bytes > ANSWER_BYTES) throw new Error(`the answer is larger than ${ANSWER_BYTES} bytes`)
+    chunks.push(chunk as Buffer)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function refusal(body: unknown): AppError {
+  const {error} = body as ErrorBody
+  return new AppError(`the daemon refused: ${error.message} (${error.code})`)
+}
+
+function unreachableAt(socket: string, cause: unknown): AppError {
+  return new AppError(`no daemon at ${socket}: ${reason(cause)}`, {exitCode: EXIT.unreachable, cause})
+}
+
+function reason(cause: unknown): string {
+  switch (codeOf(cause)) {
+    case 'ENOENT':
+      return 'there is no such socket; start one with `routesd run`'
+    case 'ECONNREFUSED':
+      return 'nobody listens any more; start one with `routesd run`'
+    case 'EACCES':
+    case 'EPERM':
+      return 'the socket belongs to another user'
+    default:
+      return messageOf(cause)
+  }
+}

@@ -1,0 +1,221 @@
+// The daemon's end of the admin socket. Whoever can open the file may do everything, so the file is 0600, and requests
+// that only a web browser would send are refused: a page must not reach it through a forwarded port (DNS rebinding).
+
+import {lstat, mkdir, rename, unlink} from 'node:fs/promises'
+import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
+import {connect, isIP} from 'node:net'
+import {dirname} from 'node:path'
+import {AppError, codeOf, messageOf} from '../base/errors.ts'
+import type {Log} from '../base/log.ts'
+import {createEventStream, type EventStream} from './events.ts'
+import type {ErrorBody, Operations} from './protocol.ts'
+import {checkSocketPath} from './socket-path.ts'
+
+const CONNECTIONS = 128
+const BODY_BYTES = 64 << 10
+const REQUEST_MS = 10_000
+const PROBE_MS = 2000
+const CLOSE_MS = 1000
+
+export type AdminServer = {close(): Promise<void>}
+export type AdminServerOptions = {
+  readonly socket: string
+  readonly operations: Operations
+  readonly log: Log
+  /** For tests; 15 s when left out. */
+  readonly heartbeatMs?: number
+}
+
+/**
+ * Serves `operations` on a unix socket. A socket file that nobody answers at is taken over; when somebody does, or the
+ * path cannot be used, this throws an AppError.
+ */
+export async function createAdminServer({
+  socket,
+  operations,
+  log,
+  heartbeatMs,
+}: AdminServerOptions): Promise<AdminServer> {
+  checkSocketPath(socket)
+  await mkdir(dirname(socket), {recursive: true, mode: 0o700}).catch(error => {
+    throw unusable(socket, error)
+  })
+  const events = createEventStream(operations, heartbeatMs)
+  const server = createServer({requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS}, (request, response) => {
+    answer(request, response, operations, events).catch(error => {
+      log.error('admin request failed', {path: request.url, error})
+      fail(response, 500, 'internal', messageOf(error))
+    })
+  })
+  server.maxConnections = CONNECTIONS
+  try {
+    await listenOrTakeOver(server, socket, log)
+  } catch (error) {
+    events.close()
+    throw error
+  }
+  server.on('error', error => log.error('admin socket failed', {socket, error}))
+  return {close: () => close(server, events)}
+}
+
+// ---
+
+async function listenOrTakeOver(server: Server, socket: string, log: Log): Promise<void> {
+  try {
+    await listen(server, socket)
+  } catch (error) {
+    if (codeOf(error) !== 'EADDRINUSE') throw unusable(socket, error)
+    await moveStaleAway(socket)
+    log.info('took over a stale admin socket', {socket})
+    await listen(server, socket).catch(again => {
+      throw codeOf(again) === 'EADDRINUSE' ? occupied(socket) : unusable(socket, again)
+    })
+  }
+}
+
+// bind(2) takes the mode of the file from the umask, so there is no moment in which others may open the socket.
+// listen() binds before it returns, so the umask is back before anything else runs.
+function listen(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    const umask = process.umask(0o177)
+    try {
+      server.listen(socket, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    } finally {
+      process.umask(umask)
+    }
+  })
+}
+
+// Two daemons that start at once may both find the stale file. The one that renames it owns it, and asks again under the
+// new name: if the other has bound a fresh socket in between, that one answers and is put back.
+async function moveStaleAway(socket: string): Promise<void> {
+  const file = await lstat(socket).catch(() => null)
+  if (file && !file.isSocket()) {
+    throw new AppError(`${socket} exists and is not a socket`, {hint: 'remove it or choose another admin.socket'})
+  }
+  if (await answers(socket)) throw occupied(socket)
+  const aside = `${socket}.${process.pid}`
+  try {
+    await rename(socket, aside)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw unusable(socket, error)
+  }
+  if (await answers(aside)) {
+    await rename(aside, socket)
+    throw occupied(socket)
+  }
+  await unlink(aside)
+}
+
+// Only a refusal proves that nobody is there: a stopped or overloaded daemon does not refuse.
+function answers(socket: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(socket)
+    const settle = (live: boolean) => {
+      probe.destroy()
+      resolve(live)
+    }
+    probe.setTimeout(PROBE_MS, () => settle(true))
+    probe.once('connect', () => settle(true))
+    probe.once('error', error => settle(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))))
+  })
+}
+
+function occupied(socket: string): AppError {
+  return new AppError(`another routesd answers at ${socket}`, {
+    hint: 'stop it first, or give this one another `state` and `admin.socket`',
+  })
+}
+
+function unusable(socket: string, cause: unknown): AppError {
+  return new AppError(`the admin socket ${socket} cannot be created: ${messageOf(cause)}`, {cause})
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  operations: Operations,
+  events: EventStream,
+): Promise<void> {
+  const forbidden = whyForbidden(request)
+  if (forbidden) return fail(response, 403, 'forbidden', forbidden)
+  const path = (request.url ?? '').split('?', 1)[0] ?? ''
+  const resource = RESOURCES.get(path)
+  if (!resource) return fail(response, 404, 'not-found', `there is no ${path}`)
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD')
+    return fail(response, 405, 'method-not-allowed', `${path} answers GET only`)
+  }
+  if (!(await bodyFits(request))) {
+    return fail(response, 413, 'body-too-large', `a request body may have ${BODY_BYTES} bytes`)
+  }
+  if (resource !== 'events') return reply(response, 200, resource(operations))
+  if (request.method === 'HEAD') return reply(response, 200, null)
+  if (!events.add(response)) fail(response, 503, 'too-many-readers', 'as many as may are reading events already')
+}
+
+type Resource = 'events' | ((operations: Operations) => unknown)
+
+const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
+  ['/v1/status', operations => operations.status()],
+  ['/v1/routes', operations => operations.routes()],
+  ['/v1/config', operations => operations.config()],
+  ['/v1/events', 'events'],
+])
+
+// A page that a rebound name points here sends that name as Host, and such a name has a dot.
+function whyForbidden(request: IncomingMessage): string | null {
+  const {host, origin} = request.headers
+  const site = request.headers['sec-fetch-site']
+  if (origin !== undefined) return 'requests of web pages are refused (Origin)'
+  if (site !== undefined && site !== 'none') return 'requests of web pages are refused (Sec-Fetch-Site)'
+  const name = (host ?? '').replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
+  if (name.includes('.') && !name.endsWith('.localhost') && isIP(name) === 0) return `Host ${name} is not this daemon`
+  return null
+}
+
+// Nothing of a body is kept, so one of unknown length may run on until the request times out; leaving the loop early
+// would close the connection before the refusal is sent.
+async function bodyFits(request: IncomingMessage): Promise<boolean> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES) return false
+  let bytes = 0
+  for await (const chunk of request) bytes += (chunk as Buffer).length
+  return bytes <= BODY_BYTES
+}
+
+function reply(response: ServerResponse, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    // After a failure the rest of the request may still be on its way.
+    ...(status >= 400 && {connection: 'close'}),
+  })
+  response.end(text)
+}
+
+function fail(response: ServerResponse, status: number, code: string, message: string): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  reply(response, status, {error: {code, message}} satisfies ErrorBody)
+}
+
+function close(server: Server, events: EventStream): Promise<void> {
+  events.close()
+  return new Promise(resolve => {
+    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,71 @@
+// What the verbs that need no daemon have in common: settings, the files of routes.d, and the daemon's own functions that
+// read them. A verb other than `check` stops at the first thing that is wrong.
+
+import {AppError, EXIT} from '../base/errors.ts'
+import type {SourceFile} from '../base/source-file.ts'
+import {compile} from '../control/compile/compile.ts'
+import type {Config} from '../control/config/config.ts'
+import type {Diagnostic} from '../control/config/diagnostic.ts'
+import {readRoutesFolder} from '../control/config/files.ts'
+import {loadConfig} from '../control/config/load.ts'
+import {renderDiagnostics} from '../control/config/render.ts'
+import {loadSettings, type Settings} from '../control/config/settings.ts'
+import {nameRevision} from '../control/gitops/revision.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {Call} from './verb.ts'
+
+/** routes.d as it lies on disk. */
+export type RoutesFolder = {
+  readonly settings: Settings
+  readonly root: string
+  /** As the user would name it. */
+  readonly label: string
+  readonly files: readonly SourceFile[]
+  /** What was wrong when it was read. */
+  readonly diagnostics: readonly Diagnostic[]
+  readonly missing: boolean
+}
+
+/** The settings; throws an AppError with a line for each thing that is wrong with them. */
+export async function readSettings({configFile, terminal}: Call): Promise<Settings> {
+  const {settings, diagnostics} = await loadSettings({file: configFile, cwd: terminal.cwd})
+  if (!settings) throw new AppError(renderDiagnostics(errorsOf(diagnostics), 'compact', {color: false}))
+  return settings
+}
+
+/** The files of routes.d. */
+export async function readRoutes(call: Call): Promise<RoutesFolder> {
+  const settings = await readSettings(call)
+  const {routes: root, routesLabel: label} = settings
+  return {settings, root, label, ...(await readRoutesFolder(root, label))}
+}
+
+/** What the files say when they stand in `folder`; what is wrong goes to stderr, and then this throws. */
+export function checkFiles(call: Call, folder: RoutesFolder, files: readonly SourceFile[]): Config {
+  const {label, settings, diagnostics} = folder
+  const loaded = loadConfig(files, {label, denyTargets: settings.permit.denyTargets})
+  const errors = errorsOf([...diagnostics, ...loaded.diagnostics])
+  if (loaded.config && errors.length === 0) return loaded.config
+  throw invalid(call, errors, label)
+}
+
+/** Tells what is wrong on stderr; the error that it returns ends the verb with exit code `findings`. */
+export function invalid({terminal}: Call, diagnostics: readonly Diagnostic[], what: string): AppError {
+  terminal.err(renderDiagnostics(diagnostics, 'pretty', {color: terminal.color.err}))
+  return new AppError(`${what} is not valid`, {exitCode: EXIT.findings})
+}
+
+/** The snapshot that a daemon would serve now. */
+export async function compileOffline(call: Call): Promise<{snapshot: Snapshot; root: string; label: string}> {
+  const folder = await readRoutes(call)
+  if (folder.missing) throw new AppError(`there is no ${folder.label}`, {hint: '`routesd init` writes a first one'})
+  const config = checkFiles(call, folder, folder.files)
+  const {revision} = await nameRevision(folder.root, folder.files)
+  return {...folder, snapshot: compile(config, {revision, forward: folder.settings.forward})}
+}
+
+// ---
+
+function errorsOf(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return diagnostics.filter(entry => entry.severity === 'error')
+}

@@ -1,0 +1,62 @@
+// routes ls: every route, where it goes and where it was written.
+
+import {createAdminClient} from '../admin/client.ts'
+import type {RouteRow} from '../admin/protocol.ts'
+import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
+import type {Action} from '../snapshot/snapshot.ts'
+import {compileOffline, readSettings} from './offline.ts'
+import {alignColumns} from './table.ts'
+import type {Call} from './verb.ts'
+
+/** A route that nobody serves has no counters. */
+type Row = Omit<RouteRow, 'requests' | 'errors'> & {readonly requests: number | null; readonly errors: number | null}
+
+/** Lists what the daemon serves, or, when there is none, what routes.d says. */
+export async function routesLs(call: Call): Promise<ExitCode> {
+  const rows = (call.isOn('offline') ? null : await askDaemon(call)) ?? (await readFromFiles(call))
+  call.terminal.out(call.format === 'json' ? JSON.stringify(rows, null, 2) : render(rows))
+  return EXIT.ok
+}
+
+// ---
+
+async function askDaemon(call: Call): Promise<readonly Row[] | null> {
+  const settings = await readSettings(call)
+  try {
+    return await createAdminClient(settings.admin.socket).routes()
+  } catch (error) {
+    if (!(error instanceof AppError) || error.exitCode !== EXIT.unreachable) throw error
+    call.terminal.err(`${error.message}; this is what the files say`)
+    return null
+  }
+}
+
+async function readFromFiles(call: Call): Promise<Row[]> {
+  const {snapshot} = await compileOffline(call)
+  const names = new Map(snapshot.pools.map(pool => [pool.key, pool.name]))
+  return snapshot.routes.map(({id, host, prefix, action, source}) => {
+    return {id, host, prefix, ...destinationOf(action, names), ...source, requests: null, errors: null}
+  })
+}
+
+function destinationOf(action: Action, names: ReadonlyMap<string, string>): {kind: string; destination: string} {
+  switch (action.kind) {
+    case 'forward':
+      return {kind: 'target', destination: names.get(action.pool) ?? action.pool}
+    case 'redirect':
+      return {kind: 'redirect', destination: action.to}
+    case 'respond':
+      return {kind: 'respond', destination: String(action.status)}
+  }
+}
+
+function render(rows: readonly Row[]): string {
+  const cells = rows.map(row => [
+    row.id,
+    row.destination,
+    String(row.requests ?? '-'),
+    String(row.errors ?? '-'),
+    `${row.file}:${row.line}`,
+  ])
+  return alignColumns([['ROUTE ID', 'TARGET', 'REQUESTS', 'ERRORS', 'FROM'], ...cells], [2, 3]).join('\n')
+}

@@ -1,0 +1,79 @@
+// Config → Snapshot: everything that can be decided before a request comes is decided here. Pure and synchronous: no
+// clock, no files, no network. The Config is known to be valid, so nothing can fail but a bug.
+
+import {createHash} from 'node:crypto'
+import {normalizeId} from '../../base/route-id.ts'
+import type {Action, ForwardHeaders, Instance, Pool, Route, Snapshot, UpstreamTls} from '../../snapshot/snapshot.ts'
+import type {Config, Placed} from '../config/config.ts'
+import type {Route as Written} from '../config/types.ts'
+import {compileRedirect, compileRespond} from './answer.ts'
+import {compileHead} from './head.ts'
+import {readTarget} from './target.ts'
+import {createTimeouts} from './timeouts.ts'
+
+export type CompileOptions = {readonly revision: string; readonly forward: ForwardHeaders}
+
+/** The snapshot of a valid configuration; routes in the order of their ids, so that the same set compiles to the same bytes. */
+export function compile(config: Config, options: CompileOptions): Snapshot {
+  const instances = new Map<string, Instance>()
+  const pools = new Map<string, Pool>()
+  const timeouts = createTimeouts()
+  const routes = config.routes.map(({value, file, line}: Placed<Written>): Route => {
+    const id = normalizeId(value.id)
+    if ('problem' in id) throw new Error(`not a route id: ${value.id}`)
+    const {host, prefix} = id
+    return {
+      id: host + prefix,
+      host,
+      prefix,
+      action: compileAction(value, pools, instances),
+      head: compileHead(value, prefix),
+      timeouts: timeouts(value.timeouts),
+      source: {file, line},
+    }
+  })
+  routes.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const parts = {
+    routes,
+    pools: [...pools.values()],
+    instances: [...instances.values()],
+    forward: options.forward,
+  }
+  return {revision: options.revision, content: contentOf(parts), ...parts}
+}
+
+// ---
+
+function compileAction(route: Written, pools: Map<string, Pool>, instances: Map<string, Instance>): Action {
+  if (route.redirect) return compileRedirect(route.redirect)
+  if (route.respond) return compileRespond(route.respond)
+  return {kind: 'forward', pool: poolOfTarget(route, pools, instances)}
+}
+
+// Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances that
+// are checked differently are different ones, even at one address.
+function poolOfTarget(route: Written, pools: Map<string, Pool>, instances: Map<string, Instance>): string {
+  const target = route.target ?? ''
+  const key = route.upstreamTls === undefined ? target : `${target} ${JSON.stringify(route.upstreamTls)}`
+  if (pools.has(key)) return key
+  const {instance, basePath} = readTarget(target, tlsOf(route))
+  instances.set(instance.key, instance)
+  pools.set(key, {key, name: target, members: [{instance: instance.key, basePath}]})
+  return key
+}
+
+function tlsOf({upstreamTls: tls}: Written): Partial<UpstreamTls> {
+  if (!tls) return {}
+  return {
+    ...(tls.serverName === undefined ? {} : {serverName: tls.serverName}),
+    ...(tls.insecure === undefined ? {} : {insecure: tls.insecure}),
+  }
+}
+
+// Where an entry stands does not change what it does, so `source` is left out: a new comment is not a new configuration.
+function contentOf(parts: Omit<Snapshot, 'revision' | 'content'>): string {
+  const hash = createHash('sha256')
+  for (const {source: _, ...route} of parts.routes) hash.update(JSON.stringify(route))
+  hash.update(JSON.stringify([parts.pools, parts.instances, parts.forward]))
+  return hash.digest('hex')
+}

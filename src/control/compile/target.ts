@@ -1,0 +1,27 @@
+// 'http://app:3000/base' → the origin that is dialled and the path that stands before every request's.
+
+import {createHash} from 'node:crypto'
+import {isIP} from 'node:net'
+import type {Instance, UpstreamTls} from '../../snapshot/snapshot.ts'
+
+const PORTS: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443}
+
+/** The parts of a target that the checks have accepted; throws on any other text, which would be a bug in them. */
+export function readTarget(target: string, tls: Partial<UpstreamTls>): {instance: Instance; basePath: string} {
+  const url = new URL(target)
+  const port = url.port === '' ? (PORTS[url.protocol] ?? 0) : Number(url.port)
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const basePath = url.pathname.replace(/\/+$/, '')
+  const key = `${url.protocol}//${url.hostname}:${port}`
+  if (url.protocol === 'http:') return {instance: {key, scheme: 'http', host, port, tls: null}, basePath}
+  const whole: UpstreamTls = {serverName: isIP(host) ? '' : host, ca: '', cert: '', key: '', insecure: false, ...tls}
+  return {instance: {key: key + markOf(tls), scheme: 'https', host, port, tls: whole}, basePath}
+}
+
+// ---
+
+// A connection that was checked by other rules is another connection.
+function markOf(tls: Partial<UpstreamTls>): string {
+  if (Object.keys(tls).length === 0) return ''
+  return `#${createHash('sha256').update(JSON.stringify(tls)).digest('hex').slice(0, 8)}`
+}

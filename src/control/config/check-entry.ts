@@ -1,0 +1,178 @@
+// What a schema cannot say about a single entry. Looks at nothing but the entry, so that the answer can be kept with the file.
+
+import {isIP} from 'node:net'
+import {parseCidr} from '../../base/cidr.ts'
+import {normalizeHost, normalizeId, type Refusal, wordRefusal} from '../../base/route-id.ts'
+import {parseShare} from '../../base/units.ts'
+import type {Entry} from './entries.ts'
+import {type Problem, step} from './problem.ts'
+import {parseTarget} from './target.ts'
+import type {Host, Route, RouteSplitPart, RouteVariant, Service} from './types.ts'
+
+export type Facts = {
+  /** What must be unique, in normal form; null when there is none. */
+  readonly name: string | null
+  /** Addresses written as such, and where they stand. */
+  readonly addresses: readonly {readonly address: string; readonly pointer: string}[]
+  /** Services that the entry names, and where. */
+  readonly mentions: readonly Mention[]
+}
+type Mention = {readonly slug: string; readonly pointer: string}
+
+/** The key by which entries of a kind are known. */
+export const NAMED_BY = {route: 'id', host: 'name', service: 'slug', test: 'name'} as const
+
+/** The text under a key of a value that may be anything; null when there is none. */
+export function fieldOf(value: unknown, key: string): string | null {
+  const field = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : null
+  return typeof field === 'string' ? field : null
+}
+
+/** Problems of a valid entry that are its own. */
+export function checkEntry(entry: Entry): Problem[] {
+  const check = createCheck(entry)
+  switch (entry.kind) {
+    case 'route':
+      checkRoute(entry.value as Route, check)
+      break
+    case 'host':
+      check.refusal('bad-host', '/name', (entry.value as Host).name, normalizeHost)
+      break
+    case 'service':
+    case 'test':
+      break
+  }
+  for (const {url, pointer} of targetsOf(entry)) check.refusal('bad-target', pointer, url, parseTarget)
+  return check.problems
+}
+
+/** What the checks between entries need of this one; kept with the file, because finding it out is most of their work. */
+export function factsOf(entry: Entry): Facts {
+  return {
+    name: nameOf(entry),
+    addresses: targetsOf(entry).flatMap(({url, pointer}) => {
+      const target = parseTarget(url)
+      return 'problem' in target || isIP(target.host) === 0 ? [] : [{address: target.host, pointer}]
+    }),
+    mentions: mentionsOf(entry),
+  }
+}
+
+// ---
+
+function nameOf({kind, value}: Entry): string | null {
+  const text = fieldOf(value, NAMED_BY[kind])
+  if (text === null) return null
+  if (kind === 'route') {
+    const id = normalizeId(text)
+    return 'problem' in id ? null : id.host + id.prefix
+  }
+  if (kind !== 'host') return text
+  const host = normalizeHost(text)
+  return 'problem' in host ? null : host.host
+}
+
+/** Every target of an entry. */
+function targetsOf({kind, value}: Entry): {readonly url: string; readonly pointer: string}[] {
+  if (kind === 'service') return instancesOf(value as Service)
+  if (kind !== 'route') return []
+  return destinationsOf(value as Route).flatMap(({part, pointer}) =>
+    part.target === undefined ? [] : [{url: part.target, pointer: `${pointer}/target`}],
+  )
+}
+
+function mentionsOf({kind, value}: Entry): Mention[] {
+  if (kind !== 'route') return []
+  return destinationsOf(value as Route).flatMap(({part, pointer}) =>
+    part.service === undefined ? [] : [{slug: part.service, pointer: `${pointer}/service`}],
+  )
+}
+
+type Destination = {readonly part: {readonly target?: string; readonly service?: string}; readonly pointer: string}
+
+function destinationsOf(route: Route): Destination[] {
+  const split = (parts: readonly RouteSplitPart[] | undefined, pointer: string): Destination[] =>
+    (parts ?? []).map((part, index) => ({part, pointer: step(`${pointer}/split`, index)}))
+  const variants = (route.variants ?? []).flatMap((part, index) => {
+    const pointer = step('/variants', index)
+    return [{part, pointer}, ...split(part.split, pointer)]
+  })
+  const mirror = typeof route.mirror === 'object' ? [{part: route.mirror, pointer: '/mirror'}] : []
+  return [{part: route, pointer: ''}, ...split(route.split, ''), ...variants, ...mirror]
+}
+
+function instancesOf(service: Service): {readonly url: string; readonly pointer: string}[] {
+  return (service.instances ?? []).map((instance, index) => {
+    const pointer = step('/instances', index)
+    return typeof instance === 'string' ? {url: instance, pointer} : {url: instance.url, pointer: `${pointer}/url`}
+  })
+}
+
+type Check = ReturnType<typeof createCheck>
+
+function createCheck({document, pointer}: Entry) {
+  const problems: Problem[] = []
+  return {
+    problems,
+    add(rule: string, path: string, message: string, hint: string | null, severity: Problem['severity'] = 'error') {
+      problems.push({rule, severity, message, hint, place: {document, pointer: pointer + path, at: 'value'}})
+    },
+    refusal(rule: string, path: string, text: string, parse: (text: string) => object | Refusal) {
+      const parsed = parse(text)
+      if ('problem' in parsed) this.add(rule, path, wordRefusal(parsed as Refusal, text), (parsed as Refusal).hint)
+    },
+  }
+}
+
+function checkRoute(route: Route, check: Check): void {
+  check.refusal('bad-id', '/id', route.id, normalizeId)
+  checkShares(route.split, '/split', check)
+  checkVariants(route.variants ?? [], check)
+  if (typeof route.access === 'object') {
+    checkRanges(route.access.allow, '/access/allow', check)
+    checkRanges(route.access.deny, '/access/deny', check)
+  }
+  if (typeof route.maintenance === 'object') checkRanges(route.maintenance.allow, '/maintenance/allow', check)
+}
+
+function checkVariants(variants: readonly RouteVariant[], check: Check): void {
+  const names = new Set<string>()
+  let taken: string | null = null
+  for (const [index, variant] of variants.entries()) {
+    const pointer = step('/variants', index)
+    const quoted = JSON.stringify(variant.name)
+    if (names.has(variant.name))
+      check.add('duplicate-variant', `${pointer}/name`, `variant ${quoted} stands twice in the route`, null)
+    else if (taken !== null) {
+      const message = `variant ${quoted} is never reached: ${taken} before it takes every request`
+      check.add('unreachable', `${pointer}/name`, message, `Give ${taken} a condition, or put it last.`, 'warning')
+    }
+    if (takesAll(variant)) taken ??= quoted
+    names.add(variant.name)
+    checkShares(variant.split, `${pointer}/split`, check)
+  }
+}
+
+function takesAll({when = {}}: RouteVariant): boolean {
+  return Object.values(when).every(part => Object.keys(part ?? {}).length === 0)
+}
+
+function checkShares(parts: readonly RouteSplitPart[] | undefined, pointer: string, check: Check): void {
+  if (!parts) return
+  const total = parts.reduce((sum, {share}) => sum + (parseShare(share) ?? 0), 0)
+  // Shares are decimal fractions; their binary sum may miss 1 by a little.
+  if (Math.abs(total - 1) < 1e-9) return
+  check.add('bad-split', pointer, `the shares add up to ${Math.round(total * 10_000) / 100}%, not to 100%`, null)
+}
+
+function checkRanges(ranges: readonly string[] | undefined, pointer: string, check: Check): void {
+  for (const [index, range] of (ranges ?? []).entries()) {
+    if (parseCidr(range)) continue
+    check.add(
+      'bad-value',
+      step(pointer, index),
+      `${JSON.stringify(range)} is not an address range`,
+      'For example: "10.0.0.0/8" or "2001:db8::/32"',
+    )
+  }
+}

@@ -1,0 +1,102 @@
+// What is in effect now. Schemas describe all of routesd; a value that asks for more than is built is refused rather than
+// silently ignored. What says "off" or repeats a default asks for nothing. A feature that is built becomes a line here.
+
+import {isDeepStrictEqual} from 'node:util'
+import {defaultOf} from './defaults.ts'
+import {type Problem, step} from './problem.ts'
+import {loadSchema, mappingOf, type Schema, type SchemaName} from './schema-files.ts'
+
+/** true: in effect. A function: in effect for the values that it returns null for, else the words for what is not. */
+type Support = true | ((value: unknown) => string | null) | {readonly [key: string]: Support}
+
+const SUPPORTED: Readonly<Record<'route' | 'host' | 'settings', {readonly [key: string]: Support}>> = {
+  route: {
+    id: true,
+    target: value => (/^https:/i.test(String(value)) ? 'an https target' : null),
+    timeouts: {connect: true, response: true},
+  },
+  host: {name: true},
+  settings: {
+    $schema: true,
+    routes: true,
+    state: true,
+    workers: true,
+    listen: {http: true},
+    admin: {socket: true},
+    git: {serve: value => (value === 'worktree' ? null : '"git.serve: commit"'), allowEmpty: true},
+    forward: true,
+    permit: true,
+    log: {level: true, format: value => (value === 'combined' ? '"log.format: combined"' : null)},
+  },
+}
+
+/** Kinds of entries of which nothing is in effect yet, and what they are called. */
+const NOT_YET: Readonly<Record<string, {readonly name: string; readonly key: string}>> = {
+  service: {name: 'services', key: 'slug'},
+  test: {name: 'tests', key: 'name'},
+}
+
+/** One problem for each thing that a valid value asks for in vain. */
+export function checkSupported(name: SchemaName, value: unknown, document: number, pointer: string): Problem[] {
+  const later = NOT_YET[name]
+  if (later) return [notSupported(`${later.name} are`, document, step(pointer, later.key))]
+  if (name !== 'route' && name !== 'host' && name !== 'settings') return []
+  const problems: Problem[] = []
+  walk(value, loadSchema(name), SUPPORTED[name], '', (words, path) => {
+    problems.push(notSupported(`${words} is`, document, pointer + path))
+  })
+  return problems
+}
+
+// ---
+
+type Report = (words: string, path: string) => void
+
+function walk(
+  value: unknown,
+  schema: Schema,
+  supported: {readonly [key: string]: Support},
+  path: string,
+  report: Report,
+): void {
+  const properties = mappingOf(schema)?.properties ?? {}
+  for (const [key, own] of Object.entries(value ?? {})) {
+    const support = Object.hasOwn(supported, key) ? supported[key] : undefined
+    const property = properties[key]
+    if (support === true || !property || asksNothing(own, property)) continue
+    const below = step(path, key)
+    const words = typeof support === 'function' ? support(own) : dotted(below)
+    // A mapping of which a part is in effect, or which only groups keys, is judged key by key.
+    const group = typeof support === 'object' ? support : isGroup(property) ? {} : null
+    if (group && typeof own === 'object' && own !== null && !Array.isArray(own))
+      walk(own, property, group, below, report)
+    else if (words !== null) report(words, below)
+  }
+}
+
+/** What is not built is off, so a value that says so is right even where the default will be on. */
+function asksNothing(value: unknown, property: Schema): boolean {
+  if (value === 'off' || value === false) return true
+  const fallback = defaultOf(property)
+  return fallback !== undefined && isDeepStrictEqual(value, fallback)
+}
+
+/** A mapping whose presence alone does nothing: its default is the empty mapping, not "off". */
+function isGroup(property: Schema): boolean {
+  const fallback = defaultOf(property)
+  return typeof fallback === 'object' && fallback !== null && !Array.isArray(fallback)
+}
+
+function notSupported(subject: string, document: number, pointer: string): Problem {
+  return {
+    rule: 'not-supported',
+    severity: 'error',
+    message: `${subject} not supported yet`,
+    hint: null,
+    place: {document, pointer, at: 'key'},
+  }
+}
+
+function dotted(path: string): string {
+  return JSON.stringify(path.slice(1).replaceAll('/', '.'))
+}

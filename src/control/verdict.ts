@@ -1,0 +1,71 @@
+// Whether a set of files may be served, and as what. The same verdict on the same files, whoever asks.
+
+import type {Log} from '../base/log.ts'
+import type {SourceFile} from '../base/source-file.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
+import {compile} from './compile/compile.ts'
+import type {Config} from './config/config.ts'
+import type {Diagnostic} from './config/diagnostic.ts'
+import {createParseCache, loadConfig} from './config/load.ts'
+import type {Settings} from './config/settings.ts'
+
+export type Verdict =
+  | {readonly kind: 'accepted'; readonly set: ServableSet; readonly warnings: readonly Diagnostic[]}
+  | {readonly kind: 'refused'; readonly refusal: Refusal}
+
+/** Files, what they say and what that compiles to: always of one revision. */
+export type ServableSet = {
+  readonly files: readonly SourceFile[]
+  readonly config: Config
+  readonly snapshot: Snapshot
+}
+
+export type Refusal = {
+  readonly type: 'ValidationFailed' | 'GuardRefused' | 'RoutesMissing'
+  readonly message: string
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/** Loads and compiles a set; `found` is what was already wrong when it was read. */
+export type Judge = (files: readonly SourceFile[], revision: string, found?: readonly Diagnostic[]) => Verdict
+
+/** A judge that does not parse again the files of the set it judged before. */
+export function createJudge({
+  routesLabel: label,
+  permit: {denyTargets},
+  forward,
+}: Pick<Settings, 'routesLabel' | 'permit' | 'forward'>): Judge {
+  const cache = createParseCache()
+  return (files, revision, found = []) => {
+    const loaded = loadConfig(files, {label, denyTargets, cache})
+    const diagnostics = [...found, ...loaded.diagnostics]
+    const errors = diagnostics.filter(({severity}) => severity === 'error')
+    if (loaded.config === null || errors.length > 0) return refused('ValidationFailed', summaryOf(errors), diagnostics)
+    const snapshot = compile(loaded.config, {revision, forward})
+    return {kind: 'accepted', set: {files, config: loaded.config, snapshot}, warnings: diagnostics}
+  }
+}
+
+export function refused(type: Refusal['type'], message: string, diagnostics: readonly Diagnostic[] = []): Verdict {
+  return {kind: 'refused', refusal: {type, message, diagnostics}}
+}
+
+/** One line per finding. A broken generator may produce one per line of a big file: the first hundred, and the count. */
+export function logDiagnostics(log: Log, diagnostics: readonly Diagnostic[]): void {
+  for (const {severity, message, rule, file, line, column, hint} of diagnostics.slice(0, LOGGED_AT_MOST)) {
+    log[severity === 'error' ? 'error' : 'warn'](message, {rule, at: `${file}:${line}:${column}`, hint})
+  }
+  const rest = diagnostics.length - LOGGED_AT_MOST
+  if (rest > 0) log.error(`and ${rest} more findings: routesd check shows all`)
+}
+
+// ---
+
+const LOGGED_AT_MOST = 100
+
+function summaryOf(errors: readonly Diagnostic[]): string {
+  const first = errors[0]
+  if (!first) return 'it could not be loaded'
+  const others = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
+  return `${first.file}:${first.line}: ${first.message}${others}`
+}

@@ -1,0 +1,202 @@
+// The daemon put together: control plane, data plane and admin socket, opened in this order and closed in reverse.
+
+import {randomBytes} from 'node:crypto'
+import {chmod} from 'node:fs/promises'
+import type {EventBody, Operations, RouteRow, Status} from './admin/protocol.ts'
+import {createAdminServer} from './admin/server.ts'
+import {type Clock, systemClock} from './base/clock.ts'
+import {AppError, messageOf} from './base/errors.ts'
+import {createStateFolder} from './base/files.ts'
+import type {Log} from './base/log.ts'
+import {createScope} from './base/scope.ts'
+import type {Config, Placed} from './control/config/config.ts'
+import {fillDefaults} from './control/config/defaults.ts'
+import type {Settings} from './control/config/settings.ts'
+import {createReconciler, type Reconciler} from './control/reconcile.ts'
+import {createResolver} from './control/registry/resolve.ts'
+import {createDataPlane} from './proxy/plane.ts'
+import type {DataPlane, Listeners} from './snapshot/data-plane.ts'
+import type {Action, Route} from './snapshot/snapshot.ts'
+
+export type Daemon = {
+  readonly listeners: Listeners
+  /** What the admin socket answers with; for whoever runs the daemon in its own process. */
+  readonly operations: Operations
+  /** Drains and closes everything; a second call waits for the first. */
+  stop(): Promise<void>
+}
+
+export type DaemonOptions = {
+  readonly log: Log
+  /** Gets the ready line. */
+  readonly stdout: (line: string) => void
+  readonly clock?: Clock
+  /** Resolves names in place of the system; for tests. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>
+}
+
+const NO_LISTENERS: Listeners = {http: [], https: [], service: []}
+
+/**
+ * Starts serving and resolves when it does. Throws AppError when it cannot: another daemon on the same socket, a state
+ * folder that cannot be written, a port in use, or no configuration that could be served.
+ */
+export async function runDaemon(settings: Settings, options: DaemonOptions): Promise<Daemon> {
+  const {log, stdout, clock = systemClock} = options
+  const scope = createScope()
+  const startedMs = clock.now()
+  let listeners = NO_LISTENERS
+  let tellWorkers = () => {}
+
+  try {
+    await openState(settings.state)
+    const plane = createDataPlane({
+      workers: settings.workers,
+      http: settings.listen.http,
+      edge: {
+        ...settings.edge,
+        trustedProxies: settings.trustedProxies,
+        proxyProtocol: settings.proxyProtocol,
+        // Another one for every daemon: a request that meets its own name in Via goes in a circle, one that meets a
+        // second routesd does not.
+        pseudonym: `routesd-${randomBytes(4).toString('hex')}`,
+      },
+      clock,
+      log,
+      onWorkers: () => tellWorkers(),
+    })
+    const resolver = createResolver({
+      clock,
+      denyTargets: settings.permit.denyTargets,
+      onChange: (host, addresses, reason) => {
+        if (reason !== '') log.warn('a name of an instance', {host, why: reason, addresses: addresses.length})
+        plane.setAddresses(host, addresses, reason)
+      },
+      ...(options.resolve ? {lookup: options.resolve} : {}),
+    })
+    scope.defer(() => resolver.close())
+    const reconciler = createReconciler({settings, clock, log, plane, resolver})
+    const operations = createOperations(
+      settings,
+      reconciler,
+      plane,
+      () => listeners,
+      () => clock.now() - startedMs,
+    )
+    tellWorkers = operations.tellWorkers
+    scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
+
+    await plane.start()
+    scope.defer(() => plane.drain(settings.edge.drainMs))
+    scope.defer(() => reconciler.close())
+    await reconciler.start()
+    listeners = await plane.listen()
+    const onHangUp = () => reconciler.tick('signal')
+    process.on('SIGHUP', onHangUp)
+    scope.defer(() => process.off('SIGHUP', onHangUp))
+
+    stdout(readyLine(reconciler.view().revision.applied, listeners, settings))
+    let stopping: Promise<void> | null = null
+    return {
+      listeners,
+      operations,
+      stop: () => {
+        stopping ??= scope.close()
+        return stopping
+      },
+    }
+  } catch (error) {
+    await scope.close().catch(closing => log.error('closing after a failed start', {why: messageOf(closing)}))
+    throw error
+  }
+}
+
+// ---
+
+async function openState(path: string): Promise<void> {
+  try {
+    await createStateFolder(path)
+    await chmod(path, 0o700)
+  } catch (error) {
+    throw new AppError(`the state folder ${path} cannot be written: ${messageOf(error)}`, {
+      hint: 'set `state` in routesd.yaml to a folder that this user may write',
+      cause: error,
+    })
+  }
+}
+
+function readyLine(revision: string | null, {http, https, service}: Listeners, settings: Settings): string {
+  const where = (addresses: readonly string[]) => addresses.join(',') || 'off'
+  return (
+    `routesd ready revision=${revision ?? 'none'} http=${where(http)} https=${where(https)} ` +
+    `service=${where(service)} admin=${settings.admin.socket}`
+  )
+}
+
+function createOperations(
+  settings: Settings,
+  reconciler: Reconciler,
+  plane: DataPlane,
+  listeners: () => Listeners,
+  uptimeMs: () => number,
+): Operations & {tellWorkers(): void} {
+  const subscribers = new Set<(event: EventBody) => void>()
+  const status = (): Status => {
+    const {sync, health, revision, conditions} = reconciler.view()
+    return {sync, health, revision, listeners: listeners(), workers: plane.workers(), uptimeMs: uptimeMs(), conditions}
+  }
+  return {
+    status,
+    routes: () => (reconciler.view().snapshot?.routes ?? []).map(route => rowOf(route, plane)),
+    config() {
+      const {snapshot, config} = reconciler.view()
+      return {
+        revision: snapshot?.revision ?? null,
+        settings: settings.document,
+        config: config === null ? null : written(config),
+      }
+    },
+    subscribe(listener) {
+      subscribers.add(listener)
+      const leave = reconciler.subscribe(() => listener({type: 'status', status: status()}))
+      return () => {
+        subscribers.delete(listener)
+        leave()
+      }
+    },
+    tellWorkers() {
+      for (const tell of subscribers) tell({type: 'status', status: status()})
+    },
+  }
+}
+
+function rowOf({id, host, prefix, action, source: {file, line}}: Route, plane: DataPlane): RouteRow {
+  const {requests, errors} = plane.routeStats(id)
+  return {id, host, prefix, kind: kindOf(action), destination: destinationOf(action), file, line, requests, errors}
+}
+
+function kindOf(action: Action): string {
+  return action.kind === 'forward' ? 'target' : action.kind
+}
+
+function destinationOf(action: Action): string {
+  switch (action.kind) {
+    case 'forward':
+      return action.pool.split(' ')[0] ?? ''
+    case 'redirect':
+      return `${action.status} ${action.to}`
+    case 'respond':
+      return String(action.status)
+  }
+}
+
+function written({routes, hosts, services, tests}: Config): unknown {
+  const all = (name: 'route' | 'host' | 'service' | 'test', entries: readonly Placed<unknown>[]) =>
+    entries.map(({value, file, line}) => ({from: `${file}:${line}`, ...Object(fillDefaults(name, value))}))
+  return {
+    routes: all('route', routes),
+    hosts: all('host', hosts),
+    services: all('service', services),
+    tests: all('test', tests),
+  }
+}

@@ -1,0 +1,361 @@
+// A client's connection: reads heads, one request at a time, and writes answers. Requests that a client pipelines wait in
+// `pending` until the one before is answered. Listeners are named functions that reach the connection through the socket.
+
+import type {Socket} from 'node:net'
+import type {HostRoutes} from '../../router/routing.ts'
+import {type Exchange, finishExchange} from '../exchange.ts'
+import {FAILURES, type FailureCode} from '../failure.ts'
+import {failureAnswer} from '../respond.ts'
+import type {RouteEntry, Table} from '../table.ts'
+import type {Thread} from '../thread.ts'
+import type {Timed} from '../ticks.ts'
+import {plainAddress} from '../trust.ts'
+import {CR, CRLF_CRLF, LF} from './bytes.ts'
+import {readProxyHeader} from './proxy-protocol.ts'
+import {beginRequest} from './request.ts'
+import {sendBody} from './request-body.ts'
+import {judgePartialHead, parseRequestHead} from './request-head.ts'
+import type {Tunnel} from './tunnel.ts'
+
+/** CRLFs before a request line that are skipped (RFC 9112 §2.2). */
+const EMPTY_LINES_MAX = 2
+/** After an answer that closes, what the client still sends is read and dropped, or the reset would take the answer away. */
+const LINGER_MS = 2_000
+const LINGER_BYTES = 1 << 20
+/** How long a client that has said FIN is thought to wait for its answer: a half-close looks like a disconnect. */
+const HALF_CLOSED_MS = 1_000
+/** A client's pace is judged over windows of this length, so that a short pause is no fault. */
+const PACE_MS = 5_000
+
+export type ClientSocket = Socket & {connection: ClientConnection}
+
+export class ClientConnection implements Timed {
+  readonly thread: Thread
+  readonly socket: Socket
+  /** Of the peer, or of the client that its PROXY header named. */
+  address: string
+  isTrusted: boolean
+  awaitsProxyHeader: boolean
+  deadlineMs = 0
+  tickIndex = 0
+  /** Bytes that no request has claimed yet: at most one read beyond what one head and its body need. */
+  pending: Buffer | null = null
+  exchange: Exchange | null = null
+  tunnel: Tunnel | null = null
+  requests = 0
+  isPaused = false
+  isReading = false
+  /** No request is taken any more; what still comes is dropped. */
+  isClosing = false
+  /** The client has said FIN. */
+  hasEnded = false
+  discardedBytes = 0
+  /** Up to here `pending` holds no end of a head. */
+  searchFrom = 0
+  /** Bytes moved when the window of the pace began. */
+  pacedBytes = 0
+
+  // The host that the last request named, as sent and as decided: the next one nearly always names the same.
+  hostValue = ''
+  host = ''
+  hostTable: Table | null = null
+  hostRoutes: HostRoutes<RouteEntry> | null = null
+  forwarding = ''
+
+  constructor(thread: Thread, socket: Socket, address: string) {
+    this.thread = thread
+    this.socket = socket
+    this.address = address
+    this.isTrusted = thread.trust.isTrusted(address)
+    this.awaitsProxyHeader = thread.edge.proxyProtocol && this.isTrusted
+  }
+
+  /** Answers a failure of the exchange, or cuts the connection when the answer has begun: never a clean end. */
+  fail(exchange: Exchange, code: FailureCode): void {
+    if (exchange.isFinished) return
+    exchange.upstream?.abort()
+    exchange.status = FAILURES[code].status
+    if (exchange.hasAnswerBegun) {
+      finishExchange(exchange)
+      this.socket.destroy()
+      return
+    }
+    exchange.isPersistent &&= exchange.isRequestDone && !this.thread.isDraining
+    const isHead = exchange.method === 'HEAD'
+    this.answer(exchange, failureAnswer(code, this.thread.ticks.dateField, isHead, !exchange.isPersistent))
+  }
+
+  /** Gives an answer of our own, whole. */
+  answer(exchange: Exchange, bytes: string): void {
+    exchange.hasAnswerBegun = true
+    this.socket.write(bytes, 'latin1')
+    this.complete(exchange)
+  }
+
+  /** The answer has been written whole: ends the exchange and goes on with the next request, or closes. */
+  complete(exchange: Exchange): void {
+    finishExchange(exchange)
+    this.exchange = null
+    if (!exchange.isPersistent || this.thread.isDraining || (this.pending === null && this.hasEnded)) {
+      this.close()
+      return
+    }
+    this.deadlineMs = this.thread.ticks.nowMs + this.thread.edge.idleTimeoutMs
+    if (this.pending !== null && !this.isReading) readRequests(this)
+    if (this.exchange === null) this.resume()
+  }
+
+  /** Writes a part of the answer; while the client does not keep up, the instance is not read. */
+  write(data: string | Buffer): void {
+    const isFlowing = typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data)
+    if (isFlowing) return
+    this.exchange?.upstream?.pause()
+    if (this.deadlineMs === 0) this.startPace()
+  }
+
+  /** From now on the client has to move bytes, in or out, at the least rate that the settings allow. */
+  startPace(): void {
+    this.pacedBytes = this.#movedBytes()
+    this.deadlineMs = this.thread.ticks.nowMs + PACE_MS
+  }
+
+  pause(): void {
+    if (this.isPaused) return
+    this.isPaused = true
+    this.socket.pause()
+  }
+
+  resume(): void {
+    if (!this.isPaused || this.socket.destroyed) return
+    this.isPaused = false
+    this.socket.resume()
+  }
+
+  /** Ends the connection behind what was written, and drops what the client still sends. */
+  close(): void {
+    if (this.isClosing) return
+    this.isClosing = true
+    this.pending = null
+    if (this.hasEnded && this.socket.writableLength === 0) {
+      this.socket.destroySoon()
+      return
+    }
+    this.deadlineMs = this.thread.ticks.nowMs + LINGER_MS
+    this.pacedBytes = this.#movedBytes()
+    this.socket.end()
+    this.resume()
+  }
+
+  /** Gives the socket to a tunnel, which from now on reads it. */
+  detach(tunnel: Tunnel): void {
+    this.tunnel = tunnel
+    this.socket.off('data', onData)
+    this.socket.off('end', onEnd)
+    this.socket.off('drain', onDrain)
+  }
+
+  onDeadline(): void {
+    const exchange = this.exchange
+    if (this.tunnel !== null) this.tunnel.onDeadline()
+    else if (this.isClosing) this.#judgeLinger()
+    else if (exchange === null) this.#judgeIdle()
+    else if (this.hasEnded && !exchange.hasAnswerBegun) this.socket.destroy()
+    else this.#judgePace(exchange)
+  }
+
+  #judgeIdle(): void {
+    if (this.pending === null || this.hasEnded) this.socket.destroy()
+    else refuse(this, 'head-timeout')
+  }
+
+  #judgeLinger(): void {
+    if (this.socket.writableLength > 0 && this.#keepsPace(LINGER_MS))
+      this.deadlineMs = this.thread.ticks.nowMs + LINGER_MS
+    else this.socket.destroy()
+  }
+
+  // Slow POST and slow read. An instance that is slow is not the client's fault: nothing is asked of a client that waits.
+  #judgePace(exchange: Exchange): void {
+    const isSending = !exchange.isRequestDone && !this.isPaused
+    const isTaking = this.socket.writableLength > 0
+    if (!isSending && !isTaking && exchange.isRequestDone) return
+    if ((isSending || isTaking) && !this.#keepsPace(PACE_MS)) {
+      if (exchange.hasAnswerBegun || isTaking) this.socket.destroy()
+      else this.fail(exchange, 'body-timeout')
+      return
+    }
+    this.startPace()
+  }
+
+  #keepsPace(windowMs: number): boolean {
+    const moved = this.#movedBytes() - this.pacedBytes
+    this.pacedBytes += moved
+    return moved >= (this.thread.edge.bodyRateBytesPerS * windowMs) / 1000
+  }
+
+  #movedBytes(): number {
+    return this.socket.bytesRead + this.socket.bytesWritten - this.socket.writableLength
+  }
+}
+
+/** Takes a new connection into service, or turns it away when there are too many. */
+export function acceptClient(thread: Thread, socket: Socket): void {
+  const address = plainAddress(socket.remoteAddress ?? '')
+  if (!thread.doors.enter(address)) {
+    socket.on('error', onError)
+    socket.end(failureAnswer('too-many-connections', thread.ticks.dateField, false, true))
+    socket.destroySoon()
+    return
+  }
+  const connection = new ClientConnection(thread, socket, address)
+  ;(socket as ClientSocket).connection = connection
+  thread.clients.add(connection)
+  thread.ticks.join(connection)
+  connection.deadlineMs = thread.ticks.nowMs + thread.edge.headerTimeoutMs
+  socket.on('data', onData)
+  socket.on('end', onEnd)
+  socket.on('drain', onDrain)
+  socket.on('error', onError)
+  socket.on('close', () => onClose(connection, address))
+}
+
+// --- listeners -----------------------------------------------------------------------------------------------------
+
+function onData(this: Socket, data: Buffer): void {
+  const client = (this as ClientSocket).connection
+  if (client.isClosing) {
+    client.discardedBytes += data.length
+    if (client.discardedBytes > LINGER_BYTES) this.destroy()
+    return
+  }
+  client.pending = client.pending === null ? data : Buffer.concat([client.pending, data])
+  const exchange = client.exchange
+  if (exchange === null) readRequests(client)
+  else if (!exchange.isRequestDone) sendBody(exchange)
+  else client.pause()
+}
+
+function onEnd(this: Socket): void {
+  const client = (this as ClientSocket).connection
+  client.hasEnded = true
+  const exchange = client.exchange
+  if (exchange === null || client.isClosing) {
+    if (this.writableLength === 0) this.destroySoon()
+    else client.close()
+  } else if (!exchange.isRequestDone) {
+    this.destroy()
+  } else if (!exchange.hasAnswerBegun) {
+    client.deadlineMs = client.thread.ticks.nowMs + HALF_CLOSED_MS
+  }
+}
+
+function onDrain(this: Socket): void {
+  const client = (this as ClientSocket).connection
+  client.exchange?.upstream?.resume()
+  if (client.exchange === null && !client.isClosing && client.pending !== null) {
+    readRequests(client)
+    if (client.exchange === null) client.resume()
+  }
+}
+
+function onError(): void {
+  // 'close' follows and does the work.
+}
+
+function onClose(client: ClientConnection, address: string): void {
+  const thread = client.thread
+  thread.doors.leave(address)
+  thread.ticks.leave(client)
+  thread.clients.delete(client)
+  client.isClosing = true
+  client.pending = null
+  const exchange = client.exchange
+  if (exchange) {
+    client.exchange = null
+    exchange.upstream?.abort()
+    finishExchange(exchange)
+  }
+  client.tunnel?.onClose()
+  if (thread.isDraining && thread.clients.size === 0) thread.onEmpty?.()
+}
+
+// --- from bytes to requests ------------------------------------------------------------------------------------------
+
+// A loop, not a recursion: a client may pipeline a thousand requests that are all answered at once.
+function readRequests(client: ClientConnection): void {
+  client.isReading = true
+  while (client.pending !== null && client.exchange === null && !client.isClosing) {
+    if (client.socket.writableNeedDrain) {
+      client.pause()
+      break
+    }
+    if (client.awaitsProxyHeader && !takeProxyHeader(client, client.pending)) break
+    if (client.pending === null || !readRequest(client, client.pending)) break
+  }
+  client.isReading = false
+}
+
+// False when the header has not arrived whole, or is none: a peer that must send one and does not is not talked to.
+function takeProxyHeader(client: ClientConnection, bytes: Buffer): boolean {
+  const header = readProxyHeader(bytes)
+  if (header === 'more') return false
+  if (header === 'invalid') {
+    client.socket.destroy()
+    return false
+  }
+  client.awaitsProxyHeader = false
+  client.pending = header.end === bytes.length ? null : bytes.subarray(header.end)
+  if (header.address !== '') {
+    client.address = plainAddress(header.address)
+    client.isTrusted = client.thread.trust.isTrusted(client.address)
+  }
+  return true
+}
+
+// False when the head has not arrived whole.
+function readRequest(client: ClientConnection, bytes: Buffer): boolean {
+  const {edge, requestHead: head, table} = client.thread
+  const start = skipEmptyLines(bytes)
+  const found = bytes.indexOf(CRLF_CRLF, Math.max(start, client.searchFrom))
+  if (found < 0) {
+    waitForMore(client, bytes, start)
+    return false
+  }
+  client.searchFrom = 0
+  const end = found + CRLF_CRLF.length
+  const problem =
+    end - start > edge.headBytes
+      ? 'head-too-large'
+      : parseRequestHead(bytes, start, end, edge.headers, table.forward, head)
+  if (problem) {
+    refuse(client, problem)
+    return false
+  }
+  client.pending = end === bytes.length ? null : bytes.subarray(end)
+  client.deadlineMs = 0
+  client.requests++
+  beginRequest(client, head)
+  return true
+}
+
+function skipEmptyLines(bytes: Buffer): number {
+  let start = 0
+  for (let i = 0; i < EMPTY_LINES_MAX && bytes[start] === CR && bytes[start + 1] === LF; i++) start += 2
+  return start
+}
+
+function waitForMore(client: ClientConnection, bytes: Buffer, start: number): void {
+  const {edge, ticks} = client.thread
+  // The time for a head is counted from its first byte, whatever comes after.
+  if (client.searchFrom === 0) client.deadlineMs = ticks.nowMs + edge.headerTimeoutMs
+  client.searchFrom = Math.max(1, bytes.length - 3)
+  const problem = judgePartialHead(start === 0 ? bytes : bytes.subarray(start))
+  if (problem) refuse(client, problem)
+  else if (bytes.length - start > edge.headBytes) refuse(client, 'head-too-large')
+}
+
+// A request that cannot be read: there is no telling where the next one begins, so the connection ends.
+function refuse(client: ClientConnection, code: FailureCode): void {
+  client.socket.write(failureAnswer(code, client.thread.ticks.dateField, false, true), 'latin1')
+  client.close()
+}

@@ -1,0 +1,81 @@
+// Values of fields that requests and responses share.
+
+import {SPACE, TAB} from './bytes.ts'
+
+/** 16 digits hold every length below 2^53. */
+const LENGTH_DIGITS_MAX = 16
+/** Names in Connection: nobody honest sends more. */
+const OPTIONS_MAX = 16
+
+/** The value between two positions without SP and HTAB around it (RFC 9110 §5.5). */
+export function trimmed(bytes: Buffer, from: number, to: number): string {
+  while (from < to && (bytes[from] === SPACE || bytes[from] === TAB)) from++
+  while (to > from && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to--
+  return bytes.latin1Slice(from, to)
+}
+
+/** Content-Length is digits and nothing else (RFC 9110 §8.6); -1 for anything that is not, or is 2^53 or more. */
+export function parseLength(value: string): number {
+  if (value.length === 0 || value.length > LENGTH_DIGITS_MAX) return -1
+  let length = 0
+  for (let i = 0; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return -1
+    length = length * 10 + digit
+  }
+  return Number.isSafeInteger(length) ? length : -1
+}
+
+/** 'Keep-Alive, X-Hop' → ['keep-alive', 'x-hop']; null when it is no list of tokens or has more than OPTIONS_MAX. */
+export function listOf(value: string): string[] | null {
+  const names = value
+    .toLowerCase()
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '')
+  if (names.length > OPTIONS_MAX) return null
+  return names.every(name => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) ? names : null
+}
+
+/** Field lines without those that have one of the names, given in lower case. */
+export function withoutFields(fields: string, names: readonly string[]): string {
+  let kept = ''
+  for (let start = 0; start < fields.length; ) {
+    const end = fields.indexOf('\r\n', start) + 2
+    const name = fields.slice(start, fields.indexOf(':', start)).toLowerCase()
+    if (!names.includes(name)) kept += fields.slice(start, end)
+    start = end
+  }
+  return kept
+}
+
+/** Is there a line with this name (in lower case) among the field lines? */
+export function hasField(fields: string, name: string): boolean {
+  for (let start = 0; start < fields.length; start = fields.indexOf('\r\n', start) + 2) {
+    const colon = fields.indexOf(':', start)
+    if (colon - start === name.length && fields.slice(start, colon).toLowerCase() === name) return true
+  }
+  return false
+}
+
+/** Field lines with the value of each line of that name replaced by what `change` makes of it. */
+export function mapField(fields: string, name: string, change: (value: string) => string): string {
+  let all = ''
+  for (let start = 0; start < fields.length; ) {
+    const end = fields.indexOf('\r\n', start) + 2
+    const colon = fields.indexOf(':', start)
+    const isIt = colon - start === name.length && fields.slice(start, colon).toLowerCase() === name
+    all += isIt
+      ? `${fields.slice(start, colon)}: ${change(fields.slice(colon + 1, end - 2).trim())}\r\n`
+      : fields.slice(start, end)
+    start = end
+  }
+  return all
+}
+
+/** Names that say where a message ends, or what the connection becomes. `name` is in lower case. */
+export function isFramingName(name: string): boolean {
+  return FRAMING.has(name)
+}
+
+const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade'])

@@ -1,0 +1,92 @@
+// The body of a request on its way to the instance: framing checked, never collected. When the instance does not keep up,
+// the client is not read.
+
+import type {Exchange} from '../exchange.ts'
+import {INVALID} from './chunked.ts'
+import type {UpstreamConnection} from './upstream.ts'
+
+/** A body of at most this many bytes that came with its head is sent with it, in one write. */
+const INLINE_BYTES = 8192
+
+/** Sends the head and what has come of the body. The connection is open. */
+export function sendRequest(exchange: Exchange, upstream: UpstreamConnection): void {
+  exchange.isSent = true
+  takeInlineBody(exchange)
+  if (exchange.isRequestDone) {
+    if (exchange.replay === '') exchange.replay = exchange.requestHead
+    upstream.socket.write(exchange.replay, 'latin1')
+    upstream.awaitAnswer(exchange)
+    return
+  }
+  upstream.socket.cork()
+  upstream.socket.write(exchange.requestHead, 'latin1')
+  sendBody(exchange)
+  upstream.socket.uncork()
+  if (exchange.isRequestDone || exchange.isFinished) return
+  upstream.awaitSending(exchange)
+  // RFC 9110 §10.1.1: the client waits for this before it sends the body; the instance was not asked, we answer for it.
+  if (exchange.expectsContinue) {
+    exchange.expectsContinue = false
+    exchange.client.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+  }
+  exchange.client.resume()
+}
+
+/** Passes on what the client has sent of the body; keeps it, and the client waiting, while there is no connection. */
+export function sendBody(exchange: Exchange): void {
+  const client = exchange.client
+  const bytes = client.pending
+  const upstream = exchange.upstream
+  if (bytes === null) return
+  if (upstream === null || !upstream.isOpen) {
+    client.pause()
+    return
+  }
+  exchange.expectsContinue = false
+  const isFlowing =
+    exchange.chunks === null ? sendCounted(exchange, upstream, bytes) : sendChunks(exchange, upstream, bytes)
+  if (exchange.isFinished) return
+  if (exchange.isRequestDone) upstream.awaitAnswer(exchange)
+  else upstream.awaitSending(exchange)
+  if (!isFlowing) client.pause()
+  else if (exchange.isRequestDone && client.pending !== null) client.pause()
+}
+
+// ---
+
+function takeInlineBody(exchange: Exchange): void {
+  const bytes = exchange.client.pending
+  const length = exchange.bodyLeft
+  if (bytes === null || length <= 0 || length > INLINE_BYTES || bytes.length < length) return
+  exchange.replay = exchange.requestHead + bytes.latin1Slice(0, length)
+  exchange.client.pending = bytes.length === length ? null : bytes.subarray(length)
+  exchange.bodyLeft = 0
+  exchange.isRequestDone = true
+}
+
+function sendCounted(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer): boolean {
+  const isLast = bytes.length >= exchange.bodyLeft
+  const piece = bytes.length > exchange.bodyLeft ? bytes.subarray(0, exchange.bodyLeft) : bytes
+  exchange.client.pending = piece.length === bytes.length ? null : bytes.subarray(piece.length)
+  exchange.bodyLeft -= piece.length
+  exchange.isRequestDone = isLast
+  return upstream.socket.write(piece)
+}
+
+function sendChunks(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer): boolean {
+  const chunks = exchange.chunks
+  if (chunks === null) return true
+  const end = chunks.scan(bytes, 0, bytes.length)
+  if (end === INVALID) {
+    exchange.client.pending = null
+    exchange.client.fail(exchange, 'bad-chunk')
+    return true
+  }
+  exchange.isRequestDone = end >= 0
+  exchange.client.pending = end < 0 || end === bytes.length ? null : bytes.subarray(end)
+  let isFlowing = true
+  for (let i = 0; i < chunks.ranges.length; i += 2) {
+    isFlowing = upstream.socket.write(bytes.subarray(chunks.ranges[i], chunks.ranges[i + 1]))
+  }
+  return isFlowing
+}

@@ -1,0 +1,145 @@
+// A parsed head becomes an exchange: who takes it, what the instance is told, and who answers.
+
+import {normalizeHost} from '../../router/host.ts'
+import {decidePath} from '../../router/path.ts'
+import {rewritePath} from '../../router/rewrite.ts'
+import {findHost, matchPrefix} from '../../router/routing.ts'
+import {countRequest, Exchange} from '../exchange.ts'
+import type {FailureCode} from '../failure.ts'
+import {type Asker, forwardingFields, hasOptional, isLoop, optionalFields, trustedFields} from '../forwarding.ts'
+import {editFields} from '../head-policy.ts'
+import {optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
+import type {RouteEntry, Table} from '../table.ts'
+import {ChunkScanner} from './chunked.ts'
+import type {ClientConnection} from './client.ts'
+import type {RequestHead} from './request-head.ts'
+import {isHandshake, openTunnel} from './tunnel.ts'
+import {forward} from './upstream.ts'
+
+/** Begins the exchange for the head that was just parsed; every way out of here leads to an answer. */
+export function beginRequest(client: ClientConnection, head: RequestHead): void {
+  const {edge, isDraining, table} = client.thread
+  const isPersistent = head.isPersistent && !isDraining && client.requests < edge.requestsPerConnection
+  const bodyLeft = head.isChunked ? -1 : Math.max(head.contentLength, 0)
+  const exchange = new Exchange(client, head.method, head.minor, bodyLeft, isPersistent, head.expectsContinue)
+  if (head.isChunked) exchange.chunks = new ChunkScanner(false)
+  if (bodyLeft !== 0) client.startPace()
+  client.exchange = exchange
+  if (head.target === '*') {
+    client.answer(exchange, optionsAnswer(client.thread.ticks.dateField, !isPersistent))
+    return
+  }
+  const failure = route(client, exchange, head, table)
+  if (failure) client.fail(exchange, failure)
+}
+
+// ---
+
+function route(client: ClientConnection, exchange: Exchange, head: RequestHead, table: Table): FailureCode | null {
+  const hostValue = head.authority === '' ? head.host : head.authority
+  if (hostValue !== client.hostValue || table !== client.hostTable) takeHost(client, table, hostValue)
+  if (client.host === '') return 'bad-host'
+  // RFC 9112 §3.2.2 lets the target win; two names for one request are refused instead.
+  if (head.authority !== '' && head.host !== '' && head.host.toLowerCase() !== head.authority.toLowerCase())
+    return 'bad-host'
+  let path = head.pathChars === head.target.length ? head.target : head.target.slice(0, head.pathChars)
+  if (head.isUndecided) {
+    const decided = decidePath(path)
+    if (decided === null) return 'bad-path'
+    path = decided
+  }
+  const entry = client.hostRoutes === null ? null : matchPrefix(client.hostRoutes, path)
+  if (entry === null) return 'no-route'
+  countRequest(exchange, entry)
+  const query = head.pathChars === head.target.length ? '' : head.target.slice(head.pathChars)
+  switch (entry.action.kind) {
+    case 'redirect':
+      client.answer(exchange, redirectAnswer(exchange, entry, entry.action, path, query))
+      return null
+    case 'respond':
+      client.answer(exchange, respondAnswer(exchange, entry, entry.action))
+      return null
+    case 'forward':
+      return passOn(client, exchange, head, table, entry, path, query)
+  }
+}
+
+function takeHost(client: ClientConnection, table: Table, hostValue: string): void {
+  client.hostValue = hostValue
+  client.hostTable = table
+  client.host = normalizeHost(hostValue)
+  client.hostRoutes = client.host === '' ? null : findHost(table.routing, client.host)
+  const {address} = client
+  client.forwarding = forwardingFields(address, {address, proto: 'http', host: hostValue})
+}
+
+function passOn(
+  client: ClientConnection,
+  exchange: Exchange,
+  head: RequestHead,
+  table: Table,
+  entry: RouteEntry,
+  path: string,
+  query: string,
+): FailureCode | null {
+  const {pseudonym} = client.thread.edge
+  if (table.forward.via && isLoop(head.via, pseudonym)) return 'loop-detected'
+  exchange.member = entry.pool?.members[0] ?? null
+  exchange.takesTrailers = head.takesTrailers && head.minor === 1
+  const isUpgrade = head.upgrade === 'websocket'
+  if (isUpgrade && !isHandshake(head)) return 'upgrade-invalid'
+  exchange.requestHead = composeHead(client, exchange, head, table, entry, path, query)
+  if (isUpgrade) openTunnel(exchange)
+  else forward(exchange)
+  return null
+}
+
+function composeHead(
+  client: ClientConnection,
+  exchange: Exchange,
+  head: RequestHead,
+  table: Table,
+  entry: RouteEntry,
+  path: string,
+  query: string,
+): string {
+  const policy = entry.head
+  const base = exchange.member?.basePath ?? ''
+  const target = base + (policy === null ? path : rewritePath(path, policy.rewrite)) + query
+  const host = hostFor(exchange, entry, head)
+  const kept =
+    host === null ? head.fields : head.fields.slice(0, head.hostLineStart) + host + head.fields.slice(head.hostLineEnd)
+  const fields = policy === null ? kept : editFields(kept, policy.request)
+  const framing = head.isChunked
+    ? 'Transfer-Encoding: chunked\r\n'
+    : head.contentLength >= 0
+      ? `Content-Length: ${head.contentLength}\r\n`
+      : ''
+  const hops = exchange.takesTrailers ? 'TE: trailers\r\nConnection: TE\r\n' : ''
+  return `${head.method} ${target} HTTP/1.1\r\n${fields}${askerFields(client, head, table)}${framing}${hops}\r\n`
+}
+
+// The Host line for the instance, or null when that of the client stays where it is.
+function hostFor(exchange: Exchange, entry: RouteEntry, head: RequestHead): string | null {
+  const host = entry.head?.host
+  if (host === undefined || host.kind === 'preserve') return head.host === '' ? `Host: ${head.authority}\r\n` : null
+  return `Host: ${host.kind === 'literal' ? host.value : (exchange.member?.origin.authority ?? '')}\r\n`
+}
+
+function askerFields(client: ClientConnection, head: RequestHead, table: Table): string {
+  if (!client.isTrusted && !hasOptional(table.forward)) return client.forwarding
+  const asker = askerOf(client, head)
+  const always = client.isTrusted ? trustedFields(client.address, head, asker) : client.forwarding
+  if (!hasOptional(table.forward)) return always
+  return always + optionalFields(table.forward, head, asker, client.isTrusted, client.thread.edge.pseudonym)
+}
+
+function askerOf(client: ClientConnection, head: RequestHead): Asker {
+  const {address, hostValue: host} = client
+  if (!client.isTrusted) return {address, proto: 'http', host}
+  return {
+    address: client.thread.trust.clientOf(head.forwardedFor, address),
+    proto: head.forwardedProto === 'https' ? 'https' : 'http',
+    host: normalizeHost(head.forwardedHost) === '' ? host : head.forwardedHost,
+  }
+}

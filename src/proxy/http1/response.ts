@@ -1,0 +1,242 @@
+// The answer of an instance on its way to the client: head parsed and rewritten, body framed for this client, passed on as
+// it comes. Interim answers go through, up to a bound.
+
+import type {HeadPolicy} from '../../snapshot/snapshot.ts'
+import type {Exchange} from '../exchange.ts'
+import {editFields, restorePaths} from '../head-policy.ts'
+import {CRLF_CRLF} from './bytes.ts'
+import {ChunkScanner, INVALID} from './chunked.ts'
+import {withoutFields} from './field.ts'
+import {parseResponseHead, type ResponseHead} from './response-head.ts'
+import type {UpstreamConnection} from './upstream.ts'
+
+/** Of the head of an answer; what instances set in cookies goes beyond what clients send. */
+const HEAD_BYTES_MAX = 65_536
+const FIELDS_MAX = 200
+/** Interim answers (1xx) to one request. */
+const INTERIM_MAX = 32
+/** A body of at most this many bytes that came with its head is written with it, in one write. */
+const INLINE_BYTES = 8192
+
+/** RFC 9110 §6.5.1: what frames, routes, controls or authenticates means nothing, or harm, behind the body. */
+const NOT_IN_TRAILERS = (
+  'content-length transfer-encoding connection keep-alive te trailer upgrade host authorization proxy-authorization ' +
+  'www-authenticate proxy-authenticate cookie set-cookie content-encoding content-type content-range location ' +
+  'cache-control expires pragma vary age date retry-after forwarded via x-forwarded-for x-forwarded-proto x-forwarded-host'
+).split(' ')
+
+const HEAD = 0
+const COUNTED = 1
+const CHUNKED = 2
+const UNTIL_CLOSE = 3
+
+export class ResponseReader {
+  readonly #upstream: UpstreamConnection
+  #exchange: Exchange | null = null
+  #mode = HEAD
+  #left = 0
+  #chunks: ChunkScanner | null = null
+  /** The body ends with the connection, but this client gets it in chunks. */
+  #isWrapping = false
+  #isReusable = false
+  #pending: Buffer | null = null
+  #interim = 0
+  /** Has anything come back for the request at hand? */
+  hasBytes = false
+
+  constructor(upstream: UpstreamConnection) {
+    this.#upstream = upstream
+  }
+
+  expect(exchange: Exchange): void {
+    this.#exchange = exchange
+    this.#mode = HEAD
+    this.#pending = null
+    this.#interim = 0
+    this.hasBytes = false
+  }
+
+  read(data: Buffer): void {
+    const exchange = this.#exchange
+    if (exchange === null) return
+    this.hasBytes = true
+    switch (this.#mode) {
+      case HEAD:
+        this.#readHead(exchange, this.#pending === null ? data : Buffer.concat([this.#pending, data]))
+        return
+      case COUNTED:
+        this.#upstream.awaitMore(exchange)
+        this.#readCounted(exchange, data)
+        return
+      default:
+        this.#upstream.awaitMore(exchange)
+        if (this.#mode === CHUNKED) this.#readChunks(exchange, data)
+        else this.#pass(exchange, data)
+    }
+  }
+
+  /** The instance has closed: that ends a body without a length, and breaks every other off. */
+  end(): void {
+    const exchange = this.#exchange
+    if (exchange === null || this.#mode !== UNTIL_CLOSE) return
+    if (this.#isWrapping) exchange.client.write('0\r\n\r\n')
+    this.#complete(exchange)
+  }
+
+  #readHead(exchange: Exchange, bytes: Buffer): void {
+    const found = bytes.indexOf(CRLF_CRLF)
+    if (found < 0) {
+      this.#pending = bytes
+      if (bytes.length > HEAD_BYTES_MAX) exchange.client.fail(exchange, 'response-head-too-large')
+      return
+    }
+    this.#pending = null
+    const end = found + CRLF_CRLF.length
+    const head = this.#upstream.thread.responseHead
+    const problem = parseResponseHead(bytes, 0, end, FIELDS_MAX, head)
+    if (problem) {
+      exchange.client.fail(exchange, problem)
+      return
+    }
+    if (head.status < 200) {
+      this.#readInterim(exchange, head, bytes, end)
+      return
+    }
+    this.#begin(exchange, head, bytes, end)
+  }
+
+  // 100 was answered by us already; 101 was not asked for; the others (103 Early Hints) are the client's to use.
+  #readInterim(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
+    if (head.status === 101 || ++this.#interim > INTERIM_MAX) {
+      exchange.client.fail(exchange, 'response-invalid')
+      return
+    }
+    if (head.status !== 100 && exchange.minor === 1) {
+      exchange.client.write(`HTTP/1.1 ${head.status}${head.reason}\r\n${head.fields}\r\n`)
+    }
+    if (end < bytes.length) this.#readHead(exchange, bytes.subarray(end))
+  }
+
+  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
+    const thread = this.#upstream.thread
+    exchange.status = head.status
+    exchange.hasAnswerBegun = true
+    // Whoever answers before the request has ended leaves a client that is still sending: both connections end.
+    exchange.isPersistent &&= exchange.isRequestDone && !thread.isDraining
+    this.#isReusable = head.isPersistent && exchange.isRequestDone
+    const framing = this.#frame(exchange, head)
+    const policy = exchange.route?.head ?? null
+    const fields = policy === null ? head.fields : this.#applyPolicy(exchange, policy, head.fields)
+    const text =
+      `HTTP/1.1 ${head.status}${head.reason === '' ? ' ' : head.reason}\r\n${fields}` +
+      (head.hasDate ? '' : thread.ticks.dateField) +
+      framing +
+      (exchange.isPersistent
+        ? exchange.minor === 0
+          ? 'Connection: keep-alive\r\n\r\n'
+          : '\r\n'
+        : 'Connection: close\r\n\r\n')
+    const have = bytes.length - end
+    if (this.#mode === COUNTED && have >= this.#left && this.#left <= INLINE_BYTES) {
+      const bodyEnd = end + this.#left
+      exchange.client.write(this.#left === 0 ? text : text + bytes.latin1Slice(end, bodyEnd))
+      if (bodyEnd < bytes.length) this.#isReusable = false
+      this.#complete(exchange)
+      return
+    }
+    this.#upstream.awaitMore(exchange)
+    const socket = exchange.client.socket
+    socket.cork()
+    exchange.client.write(text)
+    if (have > 0) this.read(bytes.subarray(end))
+    socket.uncork()
+  }
+
+  #applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: string): string {
+    const edited = editFields(fields, policy.response)
+    if (policy.rewrite === null) return edited
+    const hosts = [exchange.client.hostValue.toLowerCase(), exchange.member?.origin.authority ?? '']
+    return restorePaths(edited, policy.rewrite, exchange.route?.prefix ?? '', hosts)
+  }
+
+  // Where the body ends (RFC 9112 §6.3) and how this client is told. Framing fields are ours, never copied.
+  #frame(exchange: Exchange, head: ResponseHead): string {
+    this.#isWrapping = false
+    this.#chunks = null
+    const length = head.contentLength >= 0 ? `Content-Length: ${head.contentLength}\r\n` : ''
+    if (exchange.method === 'HEAD' || head.status === 204 || head.status === 304) {
+      this.#mode = COUNTED
+      this.#left = 0
+      return head.status === 204 ? '' : length
+    }
+    if (head.contentLength >= 0) {
+      this.#mode = COUNTED
+      this.#left = head.contentLength
+      return length
+    }
+    const knowsChunks = exchange.minor === 1
+    if (!knowsChunks) exchange.isPersistent = false
+    if (head.isChunked) {
+      this.#mode = CHUNKED
+      this.#chunks = new ChunkScanner(!knowsChunks)
+    } else {
+      this.#mode = UNTIL_CLOSE
+      this.#isReusable = false
+      this.#isWrapping = knowsChunks
+    }
+    if (!knowsChunks) return ''
+    const trailer =
+      exchange.takesTrailers && head.isChunked && head.trailer !== '' ? `Trailer: ${head.trailer}\r\n` : ''
+    return `Transfer-Encoding: chunked\r\n${trailer}`
+  }
+
+  #readCounted(exchange: Exchange, data: Buffer): void {
+    if (data.length < this.#left) {
+      this.#left -= data.length
+      exchange.client.write(data)
+      return
+    }
+    if (data.length > this.#left) this.#isReusable = false
+    exchange.client.write(data.length > this.#left ? data.subarray(0, this.#left) : data)
+    this.#complete(exchange)
+  }
+
+  #readChunks(exchange: Exchange, data: Buffer): void {
+    const chunks = this.#chunks
+    if (chunks === null) return
+    const end = chunks.scan(data, 0, data.length)
+    if (end === INVALID) {
+      exchange.client.fail(exchange, 'response-invalid')
+      return
+    }
+    // With trailers, the CRLF that ends them is a range of its own, the last one.
+    const passesTrailers = end >= 0 && chunks.trailers !== '' && exchange.takesTrailers
+    for (let i = 0; i < chunks.ranges.length; i += 2) {
+      if (passesTrailers && i === chunks.ranges.length - 2)
+        exchange.client.write(withoutFields(chunks.trailers, NOT_IN_TRAILERS))
+      exchange.client.write(data.subarray(chunks.ranges[i], chunks.ranges[i + 1]))
+    }
+    if (end < 0) return
+    if (end < data.length) this.#isReusable = false
+    this.#complete(exchange)
+  }
+
+  #pass(exchange: Exchange, data: Buffer): void {
+    if (!this.#isWrapping) {
+      exchange.client.write(data)
+      return
+    }
+    const socket = exchange.client.socket
+    socket.cork()
+    exchange.client.write(`${data.length.toString(16)}\r\n`)
+    exchange.client.write(data)
+    exchange.client.write('\r\n')
+    socket.uncork()
+  }
+
+  #complete(exchange: Exchange): void {
+    this.#exchange = null
+    this.#upstream.release(this.#isReusable)
+    exchange.client.complete(exchange)
+  }
+}

@@ -1,0 +1,281 @@
+// A connection to an instance: sends one request at a time, holds the answer to the rules of the request parser, and goes
+// back to the origin's idle ones when both sides agree where the message ended. Any byte on an idle connection, and any
+// doubt about framing, ends it (nginx CVE-2026-1642, undici GHSA-35p6).
+
+import {connect, type Socket} from 'node:net'
+import {connect as connectTls} from 'node:tls'
+import {codeOf} from '../../base/errors.ts'
+import type {Timeouts} from '../../snapshot/snapshot.ts'
+import {countAttempt, type Exchange, endAttempt} from '../exchange.ts'
+import {FAILURES, type FailureCode} from '../failure.ts'
+import type {Origin} from '../origin.ts'
+import type {Thread} from '../thread.ts'
+import type {Timed} from '../ticks.ts'
+import {sendRequest} from './request-body.ts'
+import {ResponseReader} from './response.ts'
+
+/** Requests on one connection before it is closed; instances have such limits too (nginx: 1000, then an abrupt close). */
+const REQUESTS_MAX = 100_000
+
+export type UpstreamSocket = Socket & {connection: UpstreamConnection}
+
+export class UpstreamConnection implements Timed {
+  readonly thread: Thread
+  readonly origin: Origin
+  readonly reader: ResponseReader
+  socket: Socket
+  deadlineMs = 0
+  tickIndex = 0
+  exchange: Exchange | null = null
+  isOpen = false
+  requests = 0
+  idleSinceMs = 0
+  isPaused = false
+  error: unknown = null
+  /** Index of the address that is being tried. */
+  tried = 0
+  address: string
+
+  constructor(thread: Thread, origin: Origin) {
+    this.thread = thread
+    this.origin = origin
+    this.reader = new ResponseReader(this)
+    this.address = origin.addresses[0] ?? ''
+    this.socket = dial(this)
+  }
+
+  /** From now on the instance has the route's time to begin its answer. */
+  awaitAnswer(exchange: Exchange): void {
+    if (!exchange.hasAnswerBegun) this.deadlineMs = this.thread.ticks.nowMs + timeoutsOf(exchange).responseMs
+  }
+
+  /** The request is still being sent: the instance has to take it, the time to answer has not begun. */
+  awaitSending(exchange: Exchange): void {
+    if (!exchange.hasAnswerBegun) this.deadlineMs = this.thread.ticks.nowMs + timeoutsOf(exchange).sendMs
+  }
+
+  /** A part of the answer has come, and the next has as long again. */
+  awaitMore(exchange: Exchange): void {
+    this.deadlineMs = this.thread.ticks.nowMs + timeoutsOf(exchange).idleMs
+  }
+
+  pause(): void {
+    if (this.isPaused) return
+    this.isPaused = true
+    this.socket.pause()
+  }
+
+  resume(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    this.socket.resume()
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  /** Ends the instance's part in its exchange, wherever that is; the connection cannot be used again. */
+  abort(): void {
+    if (this.exchange) this.exchange.upstream = null
+    this.exchange = null
+    this.close()
+  }
+
+  /** The answer is complete. The connection serves another request when nothing is in doubt. */
+  release(isReusable: boolean): void {
+    if (this.exchange) this.exchange.upstream = null
+    this.exchange = null
+    this.deadlineMs = 0
+    this.requests++
+    if (!isReusable || this.requests >= REQUESTS_MAX || this.socket.destroyed) {
+      this.close()
+      return
+    }
+    this.idleSinceMs = this.thread.ticks.nowMs
+    this.resume()
+    this.origin.keep(this)
+  }
+
+  onDeadline(): void {
+    const exchange = this.exchange
+    if (exchange === null) {
+      this.close()
+      return
+    }
+    if (!this.isOpen) exchange.client.fail(exchange, 'connect-timeout')
+    else if (exchange.hasAnswerBegun) this.#judgeAnswer(exchange)
+    else if (exchange.isRequestDone) exchange.client.fail(exchange, 'response-timeout')
+    else this.#judgeSending(exchange)
+  }
+
+  // A client that does not read is not the instance's fault: its own pace is judged.
+  #judgeAnswer(exchange: Exchange): void {
+    if (this.isPaused) this.awaitMore(exchange)
+    else exchange.client.fail(exchange, 'response-incomplete')
+  }
+
+  // Nor is one that does not send.
+  #judgeSending(exchange: Exchange): void {
+    if (this.socket.writableLength === 0) this.awaitSending(exchange)
+    else exchange.client.fail(exchange, 'send-timeout')
+  }
+}
+
+/** Sends the request of an exchange to its instance, over an idle connection or a new one. */
+export function forward(exchange: Exchange): void {
+  const origin = exchange.member?.origin
+  if (!origin) {
+    exchange.client.fail(exchange, 'no-instance')
+    return
+  }
+  if (origin.addresses.length === 0) {
+    exchange.client.fail(exchange, 'name-unresolved')
+    return
+  }
+  countAttempt(exchange, origin)
+  const idle = exchange.tries === 0 ? origin.idle.pop() : undefined
+  if (idle) {
+    begin(idle, exchange)
+    sendRequest(exchange, idle)
+    return
+  }
+  const connection = new UpstreamConnection(exchange.client.thread, origin)
+  begin(connection, exchange)
+  connection.deadlineMs = connection.thread.ticks.nowMs + timeoutsOf(exchange).connectMs
+}
+
+/** What went wrong before there was a connection, by the error that came of it. */
+export function failureOfConnect(error: unknown): FailureCode {
+  const code = codeOf(error)
+  if (code === 'ECONNREFUSED') return 'connect-refused'
+  if (code === 'ECONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'connect-timeout'
+  if (CERTIFICATE.test(code)) return 'certificate-invalid'
+  return code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') ? 'tls-failed' : 'connect-failed'
+}
+
+// ---
+
+function begin(upstream: UpstreamConnection, exchange: Exchange): void {
+  upstream.exchange = exchange
+  exchange.upstream = upstream
+  upstream.reader.expect(exchange)
+}
+
+function dial(upstream: UpstreamConnection): Socket {
+  const {origin} = upstream
+  const socket = connect({host: upstream.address, port: origin.port, noDelay: true})
+  if (upstream.tried === 0) upstream.thread.ticks.join(upstream)
+  if (origin.scheme === 'http') {
+    socket.on('connect', onConnect)
+    return attach(upstream, socket)
+  }
+  const secure = connectTls({...origin.tlsOptions(), socket})
+  secure.on('secureConnect', onConnect)
+  secure.on('session', onSession)
+  return attach(upstream, secure)
+}
+
+function attach(upstream: UpstreamConnection, socket: Socket): Socket {
+  ;(socket as UpstreamSocket).connection = upstream
+  socket.on('data', onData)
+  socket.on('end', onEnd)
+  socket.on('drain', onDrain)
+  socket.on('error', onError)
+  socket.on('close', onClose)
+  return socket
+}
+
+function onConnect(this: Socket): void {
+  const upstream = (this as UpstreamSocket).connection
+  upstream.isOpen = true
+  upstream.deadlineMs = 0
+  if (upstream.tried > 0) upstream.origin.prefer(upstream.address)
+  if (upstream.exchange) sendRequest(upstream.exchange, upstream)
+  else upstream.close()
+}
+
+function onSession(this: Socket, session: Buffer): void {
+  ;(this as UpstreamSocket).connection.origin.tlsSession = session
+}
+
+function onData(this: Socket, data: Buffer): void {
+  const upstream = (this as UpstreamSocket).connection
+  if (upstream.exchange === null) upstream.close()
+  else upstream.reader.read(data)
+}
+
+function onEnd(this: Socket): void {
+  const upstream = (this as UpstreamSocket).connection
+  if (upstream.exchange?.hasAnswerBegun) upstream.reader.end()
+}
+
+function onDrain(this: Socket): void {
+  const upstream = (this as UpstreamSocket).connection
+  const exchange = upstream.exchange
+  if (exchange && !exchange.isRequestDone) exchange.client.resume()
+}
+
+function onError(this: Socket, error: Error): void {
+  const upstream = (this as UpstreamSocket).connection
+  upstream.error = error
+  if (upstream.origin.tls !== null) upstream.origin.tlsSession = undefined
+}
+
+function onClose(this: Socket): void {
+  const upstream = (this as UpstreamSocket).connection
+  if (upstream.socket !== this) return
+  const exchange = upstream.exchange
+  if (exchange && !upstream.isOpen && tryNextAddress(upstream)) return
+  upstream.thread.ticks.leave(upstream)
+  if (exchange === null) {
+    upstream.origin.forget(upstream)
+    return
+  }
+  upstream.exchange = null
+  exchange.upstream = null
+  const code = failureOf(upstream, exchange)
+  if (mayRetry(exchange, upstream, code)) {
+    exchange.tries++
+    endAttempt(exchange, true)
+    forward(exchange)
+  } else {
+    exchange.client.fail(exchange, code)
+  }
+}
+
+// A name may have an address that nobody listens on: 'localhost' is ::1 as well as 127.0.0.1.
+function tryNextAddress(upstream: UpstreamConnection): boolean {
+  const next = upstream.origin.addresses[upstream.tried + 1]
+  // An answer that cannot be trusted is an answer: only a dead address is passed over.
+  if (next === undefined || !UNREACHABLE.has(codeOf(upstream.error))) return false
+  upstream.tried++
+  upstream.address = next
+  upstream.socket = dial(upstream)
+  return true
+}
+
+function failureOf(upstream: UpstreamConnection, exchange: Exchange): FailureCode {
+  if (!upstream.isOpen) return failureOfConnect(upstream.error)
+  return exchange.hasAnswerBegun || upstream.reader.hasBytes ? 'response-incomplete' : 'send-failed'
+}
+
+// RFC 9112 §9.3.1: once, on a connection that was idle, when not one byte came back, and only what may be done twice.
+function mayRetry(exchange: Exchange, upstream: UpstreamConnection, code: FailureCode): boolean {
+  if (FAILURES[code].retry !== 'if-reused' || upstream.requests === 0 || exchange.tries > 0) return false
+  return exchange.replay !== '' && IDEMPOTENT.has(exchange.method)
+}
+
+const UNREACHABLE = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ETIMEDOUT', 'ECONNRESET'])
+
+// Codes of OpenSSL's verification (X509_V_ERR_…) and of the check of the name, as Node tells them.
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO|CRL|CA_|PATH_LENGTH|HOSTNAME_MISMATCH/
+
+function timeoutsOf(exchange: Exchange): Timeouts {
+  return exchange.route?.timeouts ?? NO_ROUTE
+}
+
+// Every exchange that reaches an instance has a route; these keep the type without an assertion.
+const NO_ROUTE: Timeouts = {connectMs: 5_000, sendMs: 60_000, responseMs: 60_000, idleMs: 60_000, tunnelMs: 60_000}
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND', 'QUERY', 'REPORT', 'SEARCH'])

@@ -1,0 +1,45 @@
+// What the main thread and a worker say to each other: plain data. Snapshots travel in chunks, one per turn of the
+// worker's loop, because one message with a hundred thousand routes would stop it for 150 ms.
+
+import type {Address} from '../base/address.ts'
+import type {ForwardHeaders, Instance, Pool, Route} from '../snapshot/snapshot.ts'
+import type {Edge} from './edge.ts'
+
+/** Entries in one chunk: about 2 ms of a worker's time at the most. */
+export const CHUNK = 500
+
+export type WorkerStart = {
+  readonly lane: number
+  readonly lanes: number
+  readonly edge: Edge
+  /** Shared counters of open connections, and the secret of their hash. */
+  readonly doors: SharedArrayBuffer
+  readonly doorsSeed: number
+}
+
+export type ToWorker =
+  | {readonly kind: 'segment'; readonly board: 'routes' | 'instances'; readonly buffer: SharedArrayBuffer}
+  | {readonly kind: 'begin'; readonly revision: string; readonly forward: ForwardHeaders}
+  | {readonly kind: 'instances'; readonly instances: readonly WireInstance[]}
+  | {readonly kind: 'pools'; readonly pools: readonly WirePool[]}
+  | {readonly kind: 'routes'; readonly routes: readonly WireRoute[]}
+  | {readonly kind: 'commit'}
+  /** Port 0 lets the system choose; the other workers are then told its choice. */
+  | {readonly kind: 'listen'; readonly http: readonly Address[]}
+  | {readonly kind: 'addresses'; readonly host: string; readonly addresses: readonly string[]; readonly reason: string}
+  | {readonly kind: 'drain'; readonly withinMs: number}
+
+export type FromWorker =
+  | {readonly kind: 'started'}
+  /** Answers every 'begin', 'instances', 'pools', 'routes' and 'commit', so that the next may follow. */
+  | {readonly kind: 'done'}
+  | {readonly kind: 'listening'; readonly http: readonly Address[]}
+  | {readonly kind: 'refused'; readonly address: Address; readonly code: string}
+  | {readonly kind: 'drained'}
+
+/** A route with the slot of its counters; where it was written stays behind. */
+export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}
+
+export type WirePool = Pool
+
+export type WireInstance = Instance & {readonly slot: number}

@@ -1,0 +1,107 @@
+// One origin in one worker: the addresses of its name, its idle connections and its counters. It outlives tables, so that
+// a reload keeps what did not change.
+
+import {isIP} from 'node:net'
+import {type ConnectionOptions, createSecureContext, type SecureContext} from 'node:tls'
+import type {UpstreamTls} from '../snapshot/snapshot.ts'
+import type {UpstreamConnection} from './http1/upstream.ts'
+import type {WireInstance} from './messages.ts'
+
+/** Idle connections that stay open; more are kept only as long as a burst lasts. */
+const IDLE_KEPT = 64
+/** Idle connections at any moment. */
+const IDLE_MAX = 1024
+/** A connection that was idle for longer is closed: instances close theirs after 60 s (gunicorn 2 s, Node 5 s) or later. */
+const IDLE_MS = 60_000
+/** The surplus above IDLE_KEPT is closed after this. */
+const SURPLUS_MS = 2_000
+
+export class Origin {
+  readonly key: string
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  readonly tls: UpstreamTls | null
+  /** As in a URL or a Host field: without the port that is the scheme's own. */
+  readonly authority: string
+  readonly counters: Float64Array
+  readonly record: number
+  /** Newest last: the connection that was used last is warm and least likely to have been closed. */
+  readonly idle: UpstreamConnection[] = []
+  /** In the order they are to be tried. Empty: the name does not resolve and the instance is down. */
+  addresses: readonly string[]
+  reason = ''
+  /** What lets the next TLS connection be resumed instead of begun. */
+  tlsSession: Buffer | undefined = undefined
+  #secureContext: SecureContext | undefined = undefined
+  /** No table names it any more: connections close when their request is done. */
+  isRetired = false
+
+  constructor(instance: WireInstance, counters: Float64Array, record: number) {
+    this.key = instance.key
+    this.scheme = instance.scheme
+    this.host = instance.host
+    this.port = instance.port
+    this.tls = instance.tls
+    const bare = instance.host.includes(':') ? `[${instance.host}]` : instance.host
+    this.authority = instance.port === (instance.scheme === 'https' ? 443 : 80) ? bare : `${bare}:${instance.port}`
+    this.counters = counters
+    this.record = record
+    this.addresses = isIP(instance.host) === 0 ? [] : [instance.host]
+  }
+
+  /** Options of a TLS connection: the certificate is checked unless the route says otherwise. */
+  tlsOptions(): ConnectionOptions {
+    const tls = this.tls
+    if (tls === null) return {}
+    this.#secureContext ??= createSecureContext({
+      ...(tls.ca === '' ? {} : {ca: tls.ca}),
+      ...(tls.cert === '' ? {} : {cert: tls.cert, key: tls.key}),
+    })
+    return {
+      secureContext: this.#secureContext,
+      // Without a name to check (an address, RFC 9110 §4.3.4) the certificate must name the address itself.
+      host: tls.serverName === '' ? this.host : tls.serverName,
+      servername: tls.serverName,
+      rejectUnauthorized: !tls.insecure,
+      ALPNProtocols: ['http/1.1'],
+      ...(this.tlsSession ? {session: this.tlsSession} : {}),
+    }
+  }
+
+  setAddresses(addresses: readonly string[], reason: string): void {
+    this.addresses = addresses
+    this.reason = reason
+  }
+
+  /** Puts the address that answered first, so that the next connection does not try the others again. */
+  prefer(address: string): void {
+    if (this.addresses[0] === address) return
+    this.addresses = [address, ...this.addresses.filter(other => other !== address)]
+  }
+
+  keep(connection: UpstreamConnection): void {
+    if (this.isRetired || this.idle.length >= IDLE_MAX) connection.close()
+    else this.idle.push(connection)
+  }
+
+  forget(connection: UpstreamConnection): void {
+    const at = this.idle.lastIndexOf(connection)
+    if (at >= 0) this.idle.splice(at, 1)
+  }
+
+  /** Closes what has been idle for too long; called now and then, oldest first. */
+  trim(nowMs: number): void {
+    for (let oldest = this.idle[0]; oldest; oldest = this.idle[0]) {
+      const idleMs = nowMs - oldest.idleSinceMs
+      if (idleMs < IDLE_MS && (idleMs < SURPLUS_MS || this.idle.length <= IDLE_KEPT)) return
+      this.idle.shift()
+      oldest.close()
+    }
+  }
+
+  retire(): void {
+    this.isRetired = true
+    for (const connection of this.idle.splice(0)) connection.close()
+  }
+}

@@ -1,0 +1,182 @@
+// The data plane as the control plane sees it: N worker threads that serve the same snapshot on the same addresses. A
+// worker that dies is replaced while the others serve; what it had under way is lost, what it counted is not.
+
+import {randomInt} from 'node:crypto'
+import {createServer} from 'node:net'
+import {type Address, formatAddress} from '../base/address.ts'
+import type {Clock} from '../base/clock.ts'
+import {AppError, codeOf} from '../base/errors.ts'
+import type {Log} from '../base/log.ts'
+import {createBoard} from '../scoreboard/board.ts'
+import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
+import type {DataPlane, WorkerStats} from '../snapshot/data-plane.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {Edge} from './edge.ts'
+import {CAN_SHARE} from './listener.ts'
+import {type Boards, startWorker, type WorkerThread} from './worker-thread.ts'
+
+export type PlaneOptions = {
+  readonly workers: number
+  /** null: no listener. */
+  readonly http: Address | null
+  readonly edge: Edge
+  readonly clock: Clock
+  readonly log: Log
+  /** Called when a worker has died or has come back. */
+  readonly onWorkers?: () => void
+}
+
+/** The first replacement comes at once, the next ones after 100 ms, 200 ms, … at most this. */
+const BACK_OFF_MAX_MS = 10_000
+/** A worker that has served for this long has recovered: the back-off begins anew. */
+const RECOVERED_MS = 60_000
+/** Beyond the time that a drain was given, before a worker is ended all the same. */
+const DRAIN_GRACE_MS = 500
+
+type Seat = {
+  readonly index: number
+  thread: WorkerThread
+  state: WorkerStats['state']
+  restarts: number
+  /** Deaths since it last served for RECOVERED_MS. */
+  failures: number
+  startedMs: number
+}
+
+export function createDataPlane(options: PlaneOptions): DataPlane {
+  const {http, edge, clock, log} = options
+  const count = CAN_SHARE ? options.workers : 1
+  const boards: Boards = {routes: createBoard(count), instances: createBoard(count)}
+  const addresses = new Map<string, {addresses: readonly string[]; reason: string}>()
+  const doors = createDoorsMemory(count, edge.perClient !== null)
+  const doorsSeed = randomInt(2 ** 31)
+  const seats: Seat[] = []
+  let snapshot: Snapshot | null = null
+  let bound: readonly Address[] | null = null
+  let isEnding = false
+
+  function seat(index: number): Seat {
+    const created: Seat = {
+      index,
+      thread: startWorker({lane: index, lanes: count, edge, doors, doorsSeed}, boards, error => onExit(created, error)),
+      state: 'starting',
+      restarts: 0,
+      failures: 0,
+      startedMs: clock.now(),
+    }
+    return created
+  }
+
+  function onExit(dead: Seat, error: Error | null): void {
+    dead.state = 'dead'
+    boards.routes.forgetInFlight(dead.index)
+    boards.instances.forgetInFlight(dead.index)
+    clearDoorsLane(doors, dead.index, count)
+    if (isEnding) return
+    if (clock.now() - dead.startedMs > RECOVERED_MS) dead.failures = 0
+    const waitMs = dead.failures === 0 ? 0 : Math.min(BACK_OFF_MAX_MS, 100 * 2 ** (dead.failures - 1))
+    dead.failures++
+    log.error('a worker died and is replaced', {worker: dead.index, why: error?.message, stack: error?.stack, waitMs})
+    options.onWorkers?.()
+    clock.after(waitMs, () => void replace(dead))
+  }
+
+  async function replace(dead: Seat): Promise<void> {
+    if (isEnding) return
+    dead.restarts++
+    dead.startedMs = clock.now()
+    dead.state = 'starting'
+    dead.thread = startWorker({lane: dead.index, lanes: count, edge, doors, doorsSeed}, boards, error =>
+      onExit(dead, error),
+    )
+    const thread = dead.thread
+    try {
+      for (const [host, known] of addresses) thread.setAddresses(host, known.addresses, known.reason)
+      // The snapshot may change while it is sent; the newer one is then in the queue behind it.
+      if (snapshot) await thread.transfer(snapshot)
+      if (bound) await thread.listen(bound)
+      if (dead.thread === thread) dead.state = 'serving'
+      log.info('a worker was replaced', {worker: dead.index, restarts: dead.restarts})
+      options.onWorkers?.()
+    } catch {
+      // It died again; its exit has been seen and has asked for the next one.
+    }
+  }
+
+  return {
+    async start() {
+      for (let index = 0; index < count; index++) seats.push(seat(index))
+    },
+    async apply(next) {
+      snapshot = next
+      boards.routes.retain(
+        next.routes.map(route => route.id),
+        clock.now(),
+      )
+      boards.instances.retain(
+        next.instances.map(instance => instance.key),
+        clock.now(),
+      )
+      // A worker that dies meanwhile gets the snapshot with its replacement.
+      await Promise.all(seats.map(({thread}) => thread.transfer(next).catch(() => {})))
+    },
+    async listen() {
+      const wanted = http === null ? [] : [http]
+      for (const address of wanted) await assertFree(address)
+      let agreed: readonly Address[] = wanted
+      for (const {thread} of seats) {
+        const opened = await thread.listen(agreed)
+        if ('refused' in opened) throw listenError(opened.refused, opened.code)
+        agreed = opened.http
+      }
+      bound = agreed
+      for (const served of seats) served.state = 'serving'
+      return {http: agreed.map(formatAddress), https: [], service: []}
+    },
+    setAddresses(host, list, reason) {
+      addresses.set(host, {addresses: list, reason})
+      for (const {thread} of seats) thread.setAddresses(host, list, reason)
+    },
+    workers: () =>
+      seats.map(({index, state, restarts, thread}) => ({index, state, restarts, revision: thread.revision()})),
+    routeStats: id => boards.routes.read(id),
+    instanceStats: key => boards.instances.read(key),
+    async drain(withinMs) {
+      isEnding = true
+      await Promise.all(
+        seats.map(async ({thread}) => {
+          await Promise.race([thread.drain(withinMs), elapsed(clock, withinMs + DRAIN_GRACE_MS)])
+          await thread.stop()
+        }),
+      )
+    },
+  }
+}
+
+// ---
+
+// With SO_REUSEPORT a second daemon of the same user would be let in and would take half of the connections without a
+// word. So the port is opened once without it, which fails when anybody listens there.
+async function assertFree(address: Address): Promise<void> {
+  if (address.port === 0) return
+  const probe = createServer()
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', error => reject(listenError(address, codeOf(error))))
+    probe.listen({host: address.host, port: address.port}, () => probe.close(() => resolve()))
+  })
+}
+
+function listenError(address: Address, code: string): AppError {
+  const where = formatAddress(address)
+  const told: Record<string, [string, string]> = {
+    EADDRINUSE: [`${where} is in use`, `stop what listens there, or set listen.http to another address`],
+    EACCES: [`${where} may not be opened`, 'ports below 1024 need root or CAP_NET_BIND_SERVICE'],
+    EADDRNOTAVAIL: [`${where} is not an address of this machine`, 'set listen.http to one that is'],
+  }
+  const [message, hint] = told[code] ?? [`${where} cannot be opened (${code})`, 'check listen.http']
+  return new AppError(message, {hint})
+}
+
+function elapsed(clock: Clock, ms: number): Promise<void> {
+  return new Promise(resolve => clock.after(ms, resolve))
+}

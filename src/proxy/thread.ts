@@ -1,0 +1,34 @@
+// What one worker thread knows: the table in use, the clock, and the scratch records of its parsers.
+
+import {type Doors, openDoors} from '../scoreboard/doors.ts'
+import type {Edge} from './edge.ts'
+import type {ClientConnection} from './http1/client.ts'
+import {RequestHead} from './http1/request-head.ts'
+import {ResponseHead} from './http1/response-head.ts'
+import type {WorkerStart} from './messages.ts'
+import {createLiveState, emptyTable, type LiveState, type Table} from './table.ts'
+import {Ticks} from './ticks.ts'
+import {createTrust, type Trust} from './trust.ts'
+
+export class Thread {
+  readonly edge: Edge
+  readonly live: LiveState
+  readonly doors: Doors
+  readonly trust: Trust
+  readonly ticks = new Ticks()
+  readonly clients = new Set<ClientConnection>()
+  readonly requestHead = new RequestHead()
+  readonly responseHead = new ResponseHead()
+  table: Table = emptyTable()
+  /** Answers carry 'Connection: close' and idle clients are closed. */
+  isDraining = false
+  /** Called when the last client has gone while draining. */
+  onEmpty: (() => void) | null = null
+
+  constructor({lane, lanes, edge, doors, doorsSeed}: WorkerStart) {
+    this.edge = edge
+    this.live = createLiveState(lane)
+    this.doors = openDoors(doors, lane, lanes, doorsSeed, {total: edge.maxConnections, perClient: edge.perClient})
+    this.trust = createTrust(edge.trustedProxies)
+  }
+}

@@ -1,0 +1,134 @@
+// The main thread's end of one worker: starts it, hands it tables piece by piece, and knows when it is gone.
+
+import {Worker} from 'node:worker_threads'
+import type {Address} from '../base/address.ts'
+import type {Board} from '../scoreboard/board.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
+import {CHUNK, type FromWorker, type ToWorker, type WireInstance, type WireRoute, type WorkerStart} from './messages.ts'
+
+export type Boards = {readonly routes: Board; readonly instances: Board}
+
+export type WorkerThread = {
+  /** Revision that it serves; '' before the first. */
+  revision(): string
+  /** Resolves when the worker serves the snapshot; rejects when it dies before. One transfer at a time. */
+  transfer(snapshot: Snapshot): Promise<void>
+  /** Resolves with what was bound, or the address and the error code that kept it from being. */
+  listen(http: readonly Address[]): Promise<{http: readonly Address[]} | {refused: Address; code: string}>
+  setAddresses(host: string, addresses: readonly string[], reason: string): void
+  /** Resolves when the last request is answered, or after `withinMs`, or when it is gone. */
+  drain(withinMs: number): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Runs the worker's file: '.ts' from source, '.js' as built. */
+const ENTRY = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+
+/** Starts a worker; `onExit` is called once when it ends, with the error if there was one. */
+export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: Error | null) => void): WorkerThread {
+  const worker = new Worker(ENTRY, {workerData: start})
+  const sentSegments = {routes: 0, instances: 0}
+  let waiting: {resolve: (message: FromWorker) => void; reject: (error: Error) => void} | null = null
+  let failure: Error | null = null
+  let gone = false
+  let revision = ''
+  let transfers: Promise<void> = Promise.resolve()
+
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'started') return
+    const {resolve} = waiting ?? {}
+    waiting = null
+    resolve?.(message)
+  })
+  worker.on('error', error => {
+    failure = error instanceof Error ? error : new Error(String(error))
+  })
+  worker.on('exit', () => {
+    gone = true
+    waiting?.reject(failure ?? new Error('the worker ended'))
+    waiting = null
+    onExit(failure)
+  })
+
+  function send(message: ToWorker): void {
+    worker.postMessage(message)
+  }
+
+  // One question at a time: the answer to each piece is the leave to send the next, so that the worker's loop turns between.
+  function ask(message: ToWorker): Promise<FromWorker> {
+    if (gone) return Promise.reject(failure ?? new Error('the worker ended'))
+    return new Promise((resolve, reject) => {
+      waiting = {resolve, reject}
+      send(message)
+    })
+  }
+
+  async function transferNow(snapshot: Snapshot): Promise<void> {
+    // Slots first: they may add segments, which the worker must have before it is told of a slot in them.
+    const instances = (from: number) =>
+      snapshot.instances.slice(from, from + CHUNK).map(instance => wireInstance(boards, instance))
+    const routes = (from: number) => snapshot.routes.slice(from, from + CHUNK).map(route => wireRoute(boards, route))
+    await ask({kind: 'begin', revision: snapshot.revision, forward: snapshot.forward})
+    for (let from = 0; from < snapshot.instances.length; from += CHUNK) {
+      const chunk = instances(from)
+      sendSegments()
+      await ask({kind: 'instances', instances: chunk})
+    }
+    for (let from = 0; from < snapshot.pools.length; from += CHUNK) {
+      await ask({kind: 'pools', pools: snapshot.pools.slice(from, from + CHUNK)})
+    }
+    for (let from = 0; from < snapshot.routes.length; from += CHUNK) {
+      const chunk = routes(from)
+      sendSegments()
+      await ask({kind: 'routes', routes: chunk})
+    }
+    await ask({kind: 'commit'})
+    revision = snapshot.revision
+  }
+
+  function sendSegments(): void {
+    for (const board of ['routes', 'instances'] as const) {
+      const segments = boards[board].segments()
+      for (const buffer of segments.slice(sentSegments[board])) send({kind: 'segment', board, buffer})
+      sentSegments[board] = segments.length
+    }
+  }
+
+  // Whatever went before, well or not, is over when the next begins.
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = transfers.then(work)
+    transfers = mine.then(
+      () => {},
+      () => {},
+    )
+    return mine
+  }
+
+  return {
+    revision: () => revision,
+    transfer: snapshot => inTurn(() => transferNow(snapshot)),
+    listen: http =>
+      inTurn(async () => {
+        const answer = await ask({kind: 'listen', http})
+        if (answer.kind === 'refused') return {refused: answer.address, code: answer.code}
+        return {http: answer.kind === 'listening' ? answer.http : []}
+      }),
+    setAddresses: (host, addresses, reason) => send({kind: 'addresses', host, addresses, reason}),
+    async drain(withinMs) {
+      await inTurn(() => ask({kind: 'drain', withinMs})).catch(() => {})
+    },
+    async stop() {
+      await worker.terminate()
+    },
+  }
+}
+
+// ---
+
+function wireRoute(boards: Boards, {id, host, prefix, action, head, timeouts}: Snapshot['routes'][number]): WireRoute {
+  return {id, host, prefix, action, head, timeouts, slot: boards.routes.slotOf(id)}
+}
+
+function wireInstance(boards: Boards, instance: Snapshot['instances'][number]): WireInstance {
+  return {...instance, slot: boards.instances.slotOf(instance.key)}
+}

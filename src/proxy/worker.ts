@@ -1,0 +1,108 @@
+// A worker thread of the data plane: takes tables and addresses from the main thread, listens, and serves.
+
+import type {Server} from 'node:net'
+import {parentPort, workerData} from 'node:worker_threads'
+import type {Address} from '../base/address.ts'
+import {listen} from './listener.ts'
+import type {FromWorker, ToWorker, WorkerStart} from './messages.ts'
+import {addSegment, buildTable, isSameRoute, type Table, type TableBuilder} from './table.ts'
+import {Thread} from './thread.ts'
+import {TICK_MS} from './ticks.ts'
+
+/** Idle connections to instances are looked through every so many ticks. */
+const TRIM_TICKS = 10
+/** A tunnel whose route has changed may go on for this long. */
+const TUNNEL_DRAIN_MS = 30_000
+
+const thread = new Thread(workerData as WorkerStart)
+const servers: Server[] = []
+let builder: TableBuilder | null = null
+let ticks = 0
+
+setInterval(tick, TICK_MS)
+parentPort?.on('message', (message: ToWorker) => void receive(message))
+say({kind: 'started'})
+
+// ---
+
+function say(message: FromWorker): void {
+  parentPort?.postMessage(message)
+}
+
+async function receive(message: ToWorker): Promise<void> {
+  switch (message.kind) {
+    case 'segment':
+      addSegment(thread.live, message.board, message.buffer)
+      return
+    case 'begin':
+      builder = buildTable(thread.live, message.revision, message.forward)
+      return say({kind: 'done'})
+    case 'instances':
+      builder?.addInstances(message.instances)
+      return say({kind: 'done'})
+    case 'pools':
+      builder?.addPools(message.pools)
+      return say({kind: 'done'})
+    case 'routes':
+      builder?.addRoutes(message.routes)
+      return say({kind: 'done'})
+    case 'commit':
+      if (builder) swap(builder.finish())
+      builder = null
+      return say({kind: 'done'})
+    case 'listen':
+      return open(message.http)
+    case 'addresses':
+      return setAddresses(message.host, message.addresses, message.reason)
+    case 'drain':
+      return drain(message.withinMs)
+  }
+}
+
+// Requests under way keep the table they began with. A tunnel may last for hours, so it is told when its route is no more.
+function swap(table: Table): void {
+  thread.table = table
+  for (const {tunnel} of thread.clients) {
+    if (tunnel && !isSameRoute(table, tunnel.route)) tunnel.retire(TUNNEL_DRAIN_MS)
+  }
+}
+
+async function open(addresses: readonly Address[]): Promise<void> {
+  const bound: Address[] = []
+  for (const address of addresses) {
+    const opened = await listen(thread, address)
+    if (typeof opened === 'string') return say({kind: 'refused', address, code: opened})
+    servers.push(opened.server)
+    bound.push(opened.address)
+  }
+  say({kind: 'listening', http: bound})
+}
+
+function setAddresses(host: string, addresses: readonly string[], reason: string): void {
+  thread.live.addresses.set(host, {addresses, reason})
+  for (const origin of thread.live.origins.values()) {
+    if (origin.host === host) origin.setAddresses(addresses, reason)
+  }
+}
+
+function tick(): void {
+  thread.ticks.tick()
+  if (++ticks % TRIM_TICKS !== 0) return
+  for (const origin of thread.live.origins.values()) origin.trim(thread.ticks.nowMs)
+}
+
+function drain(withinMs: number): void {
+  thread.isDraining = true
+  for (const server of servers) server.close()
+  for (const client of thread.clients) {
+    if (client.exchange === null && client.pending === null) client.close()
+    client.tunnel?.retire(withinMs)
+  }
+  const drained = () => say({kind: 'drained'})
+  if (thread.clients.size === 0) {
+    drained()
+    return
+  }
+  thread.onEmpty = drained
+  setTimeout(drained, withinMs)
+}

@@ -1,0 +1,94 @@
+// The index that requests are matched against: host pattern → prefixes. The most specific host pattern that matches owns
+// the request; when none of its prefixes matches, nobody does. The cost of a match depends on the segments of the path
+// and on the deepest prefix of that one host, never on the number of routes.
+//
+// Generic over what a route is, so that workers index their own records and `explain` indexes the snapshot.
+
+import {parentOf} from './host.ts'
+
+export type Routing<R> = {
+  readonly exact: Map<string, HostRoutes<R>>
+  /** By the name behind the star: '*.example.com' is kept as 'example.com'. */
+  readonly wildcard: Map<string, HostRoutes<R>>
+  /** The routes of '*'. */
+  any: HostRoutes<R> | null
+}
+
+export type HostRoutes<R> = {
+  readonly pattern: string
+  readonly prefixes: Map<string, R>
+  /** The route of the whole host. */
+  root: R | null
+  /** Segments of the longest prefix, so that a deep path is cut before it is looked up. */
+  depth: number
+}
+
+export function createRouting<R>(): Routing<R> {
+  return {exact: new Map(), wildcard: new Map(), any: null}
+}
+
+/** Puts a route under its host and prefix; a second one for the same place replaces the first. */
+export function addRoute<R>(routing: Routing<R>, host: string, prefix: string, route: R): void {
+  const routes = hostRoutes(routing, host)
+  if (prefix === '') {
+    routes.root = route
+    return
+  }
+  routes.prefixes.set(prefix, route)
+  routes.depth = Math.max(routes.depth, segmentsOf(prefix))
+}
+
+/** The routes that own a (normalised) host: exact, then wildcard of one label, then '*'; null when nobody does. */
+export function findHost<R>(routing: Routing<R>, host: string): HostRoutes<R> | null {
+  return routing.exact.get(host) ?? routing.wildcard.get(parentOf(host)) ?? routing.any
+}
+
+/** The route with the longest prefix that covers the path, on segment boundaries; `path` carries no query. */
+export function matchPrefix<R>(routes: HostRoutes<R>, path: string): R | null {
+  if (routes.depth === 0) return routes.root
+  let end = endOfSegments(path, routes.depth)
+  while (end > 0) {
+    const route = routes.prefixes.get(path.slice(0, end))
+    if (route !== undefined) return route
+    end = path.lastIndexOf('/', end - 1)
+  }
+  return routes.root
+}
+
+// ---
+
+function hostRoutes<R>(routing: Routing<R>, pattern: string): HostRoutes<R> {
+  if (pattern === '*') {
+    routing.any ??= createHostRoutes<R>(pattern)
+    return routing.any
+  }
+  const isWildcard = pattern.startsWith('*.')
+  const index = isWildcard ? routing.wildcard : routing.exact
+  const key = isWildcard ? pattern.slice(2) : pattern
+  let routes = index.get(key)
+  if (!routes) {
+    routes = createHostRoutes<R>(pattern)
+    index.set(key, routes)
+  }
+  return routes
+}
+
+function createHostRoutes<R>(pattern: string): HostRoutes<R> {
+  return {pattern, prefixes: new Map(), root: null, depth: 0}
+}
+
+function segmentsOf(prefix: string): number {
+  let count = 0
+  for (let at = prefix.indexOf('/'); at >= 0; at = prefix.indexOf('/', at + 1)) count++
+  return count
+}
+
+// '/a/b/c', 2 → index behind '/a/b'.
+function endOfSegments(path: string, segments: number): number {
+  let end = 0
+  for (let i = 0; i < segments; i++) {
+    end = path.indexOf('/', end + 1)
+    if (end < 0) return path.length
+  }
+  return end
+}

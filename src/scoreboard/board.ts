@@ -1,0 +1,87 @@
+// The main thread's side of the counters: gives every key (a route id, an origin) a slot that it keeps across reloads,
+// adds segments when slots run out, and sums what the workers counted.
+
+import {createSegment, ERRORS, FIELDS, IN_FLIGHT, laneOf, REQUESTS, recordOf, SLOTS, segmentOf} from './segment.ts'
+
+export type Counters = {requests: number; errors: number; inFlight: number}
+
+export type Board = {
+  /** The slot of a key; a new key gets a free one and may add a segment. */
+  slotOf(key: string): number
+  /** Tells which keys are in use; the others keep their numbers for RETIRED_MS and then give up their slot. */
+  retain(keys: Iterable<string>, nowMs: number): void
+  segments(): readonly SharedArrayBuffer[]
+  read(key: string): Counters
+  /** A worker that died leaves requests that never end: its lane's in-flight numbers are set to zero. */
+  forgetInFlight(lane: number): void
+}
+
+/** Long enough for every request that was under way when the key went, and for somebody to look at its numbers. */
+const RETIRED_MS = 10 * 60_000
+
+export function createBoard(lanes: number): Board {
+  const segments: SharedArrayBuffer[] = []
+  const views: Float64Array[][] = []
+  const slots = new Map<string, number>()
+  const retiredAt = new Map<string, number>()
+  const free: number[] = []
+  let next = 0
+
+  function allocate(): number {
+    const reused = free.pop()
+    if (reused !== undefined) return reused
+    if (next === segments.length * SLOTS) {
+      const segment = createSegment(lanes)
+      segments.push(segment)
+      views.push(Array.from({length: lanes}, (_, lane) => laneOf(segment, lane)))
+    }
+    return next++
+  }
+
+  function sum(slot: number, field: number): number {
+    let total = 0
+    for (const lane of views[segmentOf(slot)] ?? []) total += lane[recordOf(slot) + field] ?? 0
+    return total
+  }
+
+  function release(key: string, slot: number): void {
+    for (const lane of views[segmentOf(slot)] ?? []) lane.fill(0, recordOf(slot), recordOf(slot) + FIELDS)
+    slots.delete(key)
+    retiredAt.delete(key)
+    free.push(slot)
+  }
+
+  return {
+    slotOf(key) {
+      let slot = slots.get(key)
+      if (slot === undefined) {
+        slot = allocate()
+        slots.set(key, slot)
+      }
+      retiredAt.delete(key)
+      return slot
+    },
+    retain(keys, nowMs) {
+      const used = new Set(keys)
+      for (const [key, slot] of slots) {
+        if (used.has(key)) continue
+        const since = retiredAt.get(key)
+        if (since === undefined) retiredAt.set(key, nowMs)
+        else if (nowMs - since > RETIRED_MS && sum(slot, IN_FLIGHT) === 0) release(key, slot)
+      }
+    },
+    segments: () => segments,
+    read(key) {
+      const slot = slots.get(key)
+      if (slot === undefined) return {requests: 0, errors: 0, inFlight: 0}
+      return {requests: sum(slot, REQUESTS), errors: sum(slot, ERRORS), inFlight: sum(slot, IN_FLIGHT)}
+    },
+    forgetInFlight(lane) {
+      for (const lanesOfSegment of views) {
+        const numbers = lanesOfSegment[lane]
+        if (!numbers) continue
+        for (let at = IN_FLIGHT; at < numbers.length; at += FIELDS) numbers[at] = 0
+      }
+    },
+  }
+}

@@ -1,0 +1,95 @@
+// Who is inside: open connections, counted exactly over all workers. Each worker writes its own lane, every worker reads
+// all, so that a dead worker's connections can be forgotten by clearing its lane.
+//
+// Connections of one address are kept in a count-min sketch: two rows of counters picked by two hashes, the smaller one
+// counts. It is never too low, and too high only when both hashes of two addresses meet: 1 in 10^10 pairs.
+
+/** Counters in a row. */
+const WIDTH = 1 << 17
+const ROWS = 2
+/** A cache line for each lane's total. */
+const TOTAL_STRIDE = 16
+
+export type Doors = {
+  /** Counts a connection; false, and nothing counted, when a bound is reached. */
+  enter(address: string): boolean
+  leave(address: string): void
+  total(): number
+}
+
+/** Shared memory for the counters; without a bound per client only the totals. */
+export function createDoorsMemory(lanes: number, countsClients: boolean): SharedArrayBuffer {
+  const counters = TOTAL_STRIDE * lanes + (countsClients ? WIDTH * ROWS * lanes : 0)
+  return new SharedArrayBuffer(counters * Int32Array.BYTES_PER_ELEMENT)
+}
+
+/** What a worker sees of them. `seed` is the same for all and unknown outside, so that nobody can choose collisions. */
+export function openDoors(
+  memory: SharedArrayBuffer,
+  lane: number,
+  lanes: number,
+  seed: number,
+  bounds: {readonly total: number; readonly perClient: number | null},
+): Doors {
+  const counters = new Int32Array(memory)
+  const mine = lane * TOTAL_STRIDE
+  const sketch = TOTAL_STRIDE * lanes
+  const slot = (row: number, ofLane: number, hash: number) => sketch + (ofLane * ROWS + row) * WIDTH + (hash % WIDTH)
+  const total = () => {
+    let sum = 0
+    for (let i = 0; i < lanes; i++) sum += Atomics.load(counters, i * TOTAL_STRIDE)
+    return sum
+  }
+  const add = (index: number, amount: number) => {
+    Atomics.add(counters, index, amount)
+  }
+  const ofClient = (address: string) => {
+    let smallest = Number.POSITIVE_INFINITY
+    for (let row = 0; row < ROWS; row++) {
+      const hash = hashOf(address, seed + row)
+      let sum = 0
+      for (let i = 0; i < lanes; i++) sum += Atomics.load(counters, slot(row, i, hash))
+      smallest = Math.min(smallest, sum)
+    }
+    return smallest
+  }
+  const addClient = (address: string, amount: number) => {
+    for (let row = 0; row < ROWS; row++) add(slot(row, lane, hashOf(address, seed + row)), amount)
+  }
+  return {
+    enter(address) {
+      if (total() >= bounds.total) return false
+      if (bounds.perClient !== null) {
+        if (ofClient(address) >= bounds.perClient) return false
+        addClient(address, 1)
+      }
+      add(mine, 1)
+      return true
+    },
+    leave(address) {
+      add(mine, -1)
+      if (bounds.perClient !== null) addClient(address, -1)
+    },
+    total,
+  }
+}
+
+/** Forgets the connections of a worker that is gone. */
+export function clearDoorsLane(memory: SharedArrayBuffer, lane: number, lanes: number): void {
+  const counters = new Int32Array(memory)
+  counters[lane * TOTAL_STRIDE] = 0
+  const sketch = TOTAL_STRIDE * lanes + lane * ROWS * WIDTH
+  counters.fill(0, sketch, sketch + ROWS * WIDTH)
+}
+
+// ---
+
+// FNV-1a, 32 bits, finished by a mix: addresses differ in few bits.
+function hashOf(text: string, seed: number): number {
+  let hash = (0x811c9dc5 ^ seed) >>> 0
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  hash ^= hash >>> 16
+  hash = Math.imul(hash, 0x85ebca6b)
+  hash ^= hash >>> 13
+  return hash >>> 0
+}

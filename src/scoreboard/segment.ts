@@ -1,0 +1,35 @@
+// Counters in shared memory: the workers write, the main thread reads, nobody sends a message.
+//
+// A segment is a fixed SharedArrayBuffer (a growable one costs four times as much per write). It has a lane per worker, a
+// lane has SLOTS records, a record is one cache line of eight numbers. Each worker writes only its own lane with plain
+// adds; the reader sums the lanes. A number may be a little old when read, never torn: 8-byte floats are written whole.
+
+/** Records in a lane of one segment. */
+export const SLOTS = 4096
+/** Numbers in a record: 64 bytes, a cache line of its own. */
+export const FIELDS = 8
+
+/** What a record counts; the index of each number in it. */
+export const REQUESTS = 0
+export const ERRORS = 1
+export const IN_FLIGHT = 2
+
+export function createSegment(lanes: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(lanes * SLOTS * FIELDS * Float64Array.BYTES_PER_ELEMENT)
+}
+
+/** The part of a segment that worker `lane` writes. */
+export function laneOf(segment: SharedArrayBuffer, lane: number): Float64Array {
+  const numbers = SLOTS * FIELDS
+  return new Float64Array(segment, lane * numbers * Float64Array.BYTES_PER_ELEMENT, numbers)
+}
+
+/** Index of a slot's record within its segment's lane. */
+export function recordOf(slot: number): number {
+  return (slot % SLOTS) * FIELDS
+}
+
+/** Which segment a slot is in. */
+export function segmentOf(slot: number): number {
+  return Math.floor(slot / SLOTS)
+}

@@ -1,0 +1,37 @@
+// The hand-over: what the control plane may ask of the data plane. Types only.
+
+import type {Snapshot} from './snapshot.ts'
+
+export type DataPlane = {
+  /** Starts the workers; nothing is served yet. */
+  start(): Promise<void>
+  /** Resolves when every live worker serves this snapshot. It cannot be refused: compile has proved it. */
+  apply(snapshot: Snapshot): Promise<void>
+  /** Opens the listeners on every worker; throws AppError when an address is taken or may not be opened. */
+  listen(): Promise<Listeners>
+  /** The addresses of a name in an instance; none means that the instance is down, for the reason given. */
+  setAddresses(host: string, addresses: readonly string[], reason: string): void
+  workers(): readonly WorkerStats[]
+  routeStats(id: string): Counted
+  instanceStats(key: string): Counted
+  /** Takes no new connections, finishes what is under way, at most `withinMs`, then ends the workers. */
+  drain(withinMs: number): Promise<void>
+}
+
+export type Listeners = {
+  /** 'host:port' as bound, so that port 0 can be asked for. */
+  readonly http: readonly string[]
+  readonly https: readonly string[]
+  readonly service: readonly string[]
+}
+
+export type WorkerStats = {
+  readonly index: number
+  readonly state: 'starting' | 'serving' | 'dead'
+  /** How often this one was replaced. */
+  readonly restarts: number
+  /** Revision it serves; '' before the first. */
+  readonly revision: string
+}
+
+export type Counted = {readonly requests: number; readonly errors: number; readonly inFlight: number}

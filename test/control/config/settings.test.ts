@@ -1,0 +1,130 @@
+import {availableParallelism} from 'node:os'
+import {test} from 'uvu'
+import * as assert from 'uvu/assert'
+import {renderDiagnostics} from '../../../src/control/config/render.ts'
+import {loadSettings} from '../../../src/control/config/settings.ts'
+import {withFolder} from '../../helpers/folder.ts'
+
+test(
+  'without a file there are defaults',
+  withFolder(async folder => {
+    const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
+    assert.equal(diagnostics, [])
+    assert.is(settings?.file, null)
+    assert.is(settings?.routes, folder.at('routes.d'))
+    assert.is(settings?.routesLabel, 'routes.d')
+    assert.is(settings?.state, folder.at('.routesd'))
+    assert.is(settings?.workers, availableParallelism())
+    assert.equal(settings?.listen, {
+      http: {host: '127.0.0.1', port: 8080},
+      https: null,
+      service: {host: '127.0.0.1', port: 11337},
+    })
+    assert.is(settings?.admin.socket, folder.at('.routesd/admin.sock'))
+    assert.equal(settings?.permit, {files: ['.'], env: [], denyTargets: ['169.254.0.0/16']})
+    assert.is(settings?.edge.headBytes, 32768)
+    assert.is(settings?.edge.bodyRateBytesPerS, 240)
+    assert.is(settings?.edge.perClient, null)
+    assert.equal(settings?.log, {level: 'info', format: 'json'})
+    assert.is(settings?.document.git?.every, '1m')
+  }),
+)
+
+test(
+  'relative paths are resolved against the folder of the file',
+  withFolder(async folder => {
+    await folder.write({'etc/routesd.yaml': 'routes: ../routes\nstate: /var/lib/routesd\nlisten: {http: 0}\n'})
+    const {settings} = await loadSettings({file: 'etc/routesd.yaml', cwd: folder.path})
+    assert.is(settings?.file, folder.at('etc/routesd.yaml'))
+    assert.is(settings?.routes, folder.at('routes'))
+    assert.is(settings?.state, '/var/lib/routesd')
+    assert.is(settings?.admin.socket, '/var/lib/routesd/admin.sock')
+    assert.equal(settings?.listen.http, {host: '::', port: 0})
+  }),
+)
+
+test(
+  'what is off may be called so although it is not built yet',
+  withFolder(async folder => {
+    const text =
+      'acme: off\nlisten: {http: "127.0.0.1:0", https: off, service: off}\nadmin: {http: off}\nlog: {access: off}\ntracing: false\n'
+    await folder.write({'routesd.yaml': text})
+    const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
+    assert.equal(diagnostics, [])
+    assert.is(settings?.listen.service, null)
+  }),
+)
+
+test(
+  'every default may be written out',
+  withFolder(async folder => {
+    const {settings} = await loadSettings({file: null, cwd: folder.path})
+    await folder.write({'routesd.yaml': JSON.stringify(settings?.document)})
+    const again = await loadSettings({file: null, cwd: folder.path})
+    assert.equal(again.diagnostics, [])
+    assert.equal(again.settings?.document, settings?.document)
+  }),
+)
+
+test(
+  'an empty file says nothing',
+  withFolder(async folder => {
+    await folder.write({'routesd.yaml': '# later\n'})
+    const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
+    assert.equal(diagnostics, [])
+    assert.is(settings?.file, folder.at('routesd.yaml'))
+  }),
+)
+
+test(
+  'what asks for something that is not built is refused in its place',
+  withFolder(async folder => {
+    const text =
+      'listen: {https: 443}\ngit:\n  serve: commit\n  remote: https://git.example.com/a.git\nlog: {format: combined}\nedge: {drain: 5s}\n'
+    await folder.write({'routesd.yaml': text})
+    const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
+    assert.is(settings, null)
+    assert.is(
+      renderDiagnostics(diagnostics, 'compact', {color: false}),
+      [
+        'routesd.yaml:1:10: error not-supported: "listen.https" is not supported yet',
+        'routesd.yaml:3:3: error not-supported: "git.serve: commit" is not supported yet',
+        'routesd.yaml:4:3: error not-supported: "git.remote" is not supported yet',
+        'routesd.yaml:5:7: error not-supported: "log.format: combined" is not supported yet',
+        'routesd.yaml:6:8: error not-supported: "edge.drain" is not supported yet',
+      ].join('\n'),
+    )
+  }),
+)
+
+test(
+  'an unknown key, a bad address and a second document each get one line',
+  withFolder(async folder => {
+    await folder.write({
+      'a.yaml': 'lisen: {}\n',
+      'b.yaml': 'listen: {http: "127.0.0.1:70000"}\n',
+      'c.yaml': 'workers: 1\n---\nworkers: 2\n',
+    })
+    const lines = await Promise.all(
+      ['a.yaml', 'b.yaml', 'c.yaml'].map(async file =>
+        renderDiagnostics((await loadSettings({file, cwd: folder.path})).diagnostics, 'compact', {color: false}),
+      ),
+    )
+    assert.equal(lines, [
+      'a.yaml:1:1: error unknown-key: unknown key "lisen" in the settings (Did you mean "listen"?)',
+      'b.yaml:1:16: error bad-value: "127.0.0.1:70000" is not a listen address: a port is a number from 0 to 65535',
+      'c.yaml:3:1: error many-documents: settings are one YAML document (Remove the "---".)',
+    ])
+  }),
+)
+
+test(
+  'a named file that is not there is an error; the one by default is not',
+  withFolder(async folder => {
+    const {settings, diagnostics} = await loadSettings({file: 'none.yaml', cwd: folder.path})
+    assert.is(settings, null)
+    assert.is(diagnostics[0]?.rule, 'unreadable')
+  }),
+)
+
+test.run()

@@ -1,0 +1,160 @@
+// Mixed load with faults: a hundred clients through a data plane to three instances that now and then reset, stall, answer
+// garbage or break off, while a snapshot a second changes some routes and leaves the others. No answer may be another's,
+// no request may fail that no fault explains, memory and file descriptors stay where they were.
+//
+//   node test/fuzz/soak.ts [--seconds 30] [--clients 100] [--seed N]
+
+import {readdirSync} from 'node:fs'
+import {parseArgs} from 'node:util'
+import {createScope, type Scope} from '../../src/base/scope.ts'
+import type {Snapshot} from '../../src/snapshot/snapshot.ts'
+import {proxyOf, snapshotOf} from '../helpers/proxy.ts'
+import {createRandom, type Random} from './random.ts'
+import {tableOf} from './report.ts'
+import {type Soak, soakClient, type Tally} from './soak/client.ts'
+import {faultyInstance, type Harmed} from './soak/faults.ts'
+
+/** Above the proxy's patience with a stalled instance, below that of the clients. */
+const RESPONSE_MS = 1_000
+const RELOAD_MS = 1_000
+const FAULT_SHARE = 0.04
+const ODD_SHARE = 0.1
+/** Garbage collection moves the figure by more than this in a short run, a leak by less only in a very short one. */
+const GROWTH_MAX = 64 * 2 ** 20
+/** Lines of wrong and unexplained that are shown. */
+const SHOWN_MAX = 20
+
+process.exitCode = await main()
+
+// ---
+
+async function main(): Promise<number> {
+  const options = {seconds: {type: 'string'}, clients: {type: 'string'}, seed: {type: 'string'}} as const
+  const {values} = parseArgs({options})
+  const seconds = Number(values.seconds ?? 30)
+  const clients = Number(values.clients ?? 100)
+  const seed = Number(values.seed ?? Date.now() % 2 ** 31)
+  console.log(`soak: ${seconds} s, ${clients} clients, seed ${seed}`)
+  const descriptorsBefore = descriptors()
+  const tally: Tally = {requests: 0, answered: 0, aborted: 0, explained: new Map(), wrong: [], unexplained: []}
+  const harmed: Harmed = new Map()
+  const scope = createScope()
+  let run: Run
+  try {
+    run = await soakFor(scope, seconds, clients, createRandom(seed), harmed, tally)
+  } finally {
+    await scope.close()
+  }
+  const descriptorsAfter = await settled(descriptors, descriptorsBefore)
+  const growth = run.rssLast - run.rssFirst
+  const problems = [
+    ...tally.wrong.map(text => `WRONG ${text}`),
+    ...tally.unexplained.map(text => `UNEXPLAINED ${text}`),
+    ...(run.restarts > 0 ? [`LEFT ${run.restarts} workers died`] : []),
+    ...(descriptorsAfter > descriptorsBefore
+      ? [`LEFT file descriptors: ${descriptorsBefore} before, ${descriptorsAfter} after`]
+      : []),
+    ...(growth > GROWTH_MAX
+      ? [`LEFT memory: ${mib(run.rssFirst)} after a quarter, ${mib(run.rssLast)} at the end`]
+      : []),
+  ]
+  for (const line of tableOf('explained failures:', tally.explained)) console.log(line)
+  for (const line of problems.slice(0, SHOWN_MAX)) console.log(line)
+  console.log(
+    `${tally.requests} requests (${Math.round(tally.requests / seconds)}/s), ${tally.answered} answered right, ` +
+      `${tally.aborted} aborted by the client, ${tally.wrong.length} wrong, ${tally.unexplained.length} failed without a fault`,
+  )
+  console.log(
+    `${run.reloads} reloads; rss ${mib(run.rssFirst)} after a quarter, ${mib(run.rssLast)} at the end; ` +
+      `descriptors ${descriptorsBefore} before, ${run.descriptorsFirst} after a quarter, ${run.descriptorsLast} at the end, ${descriptorsAfter} after`,
+  )
+  return problems.length === 0 ? 0 : 1
+}
+
+type Run = {
+  reloads: number
+  restarts: number
+  rssFirst: number
+  rssLast: number
+  descriptorsFirst: number
+  descriptorsLast: number
+}
+
+async function soakFor(
+  scope: Scope,
+  seconds: number,
+  clients: number,
+  random: Random,
+  harmed: Harmed,
+  tally: Tally,
+): Promise<Run> {
+  const faults = {faultShare: FAULT_SHARE, oddShare: ODD_SHARE}
+  const urls: string[] = []
+  for (let index = 0; index < 3; index++) urls.push(await faultyInstance(scope, index, random, harmed, faults))
+  const {port, plane} = await proxyOf(scope, {'a.localhost': urls[0] ?? ''}, {timeouts: {responseMs: RESPONSE_MS}})
+  await plane.apply(soakSnapshot(urls, 0))
+
+  const endsMs = performance.now() + seconds * 1000
+  let isFailing = false
+  const isOver = () => {
+    isFailing ||= tally.wrong.length + tally.unexplained.length > 10 * SHOWN_MAX
+    return isFailing || performance.now() > endsMs
+  }
+  const samples: {rss: number; descriptors: number}[] = []
+  let reloads = 0
+  const reloading = (async () => {
+    while (!isOver()) {
+      await new Promise(resolve => setTimeout(resolve, RELOAD_MS))
+      await plane.apply(soakSnapshot(urls, ++reloads))
+      samples.push({rss: process.memoryUsage.rss(), descriptors: descriptors()})
+    }
+  })()
+  const soak: Soak = {port, random, harmed, tally, isOver}
+  await Promise.all([reloading, ...Array.from({length: clients}, (_, i) => soakClient(soak, String(i)))])
+
+  const quarter = Math.max(1, samples.length >> 2)
+  const first = samples.slice(quarter, 2 * quarter)
+  const last = samples.slice(-quarter)
+  return {
+    reloads,
+    restarts: plane.workers().reduce((sum, worker) => sum + worker.restarts, 0),
+    rssFirst: median(first.map(sample => sample.rss)),
+    rssLast: median(last.map(sample => sample.rss)),
+    descriptorsFirst: median(first.map(sample => sample.descriptors)),
+    descriptorsLast: median(last.map(sample => sample.descriptors)),
+  }
+}
+
+// Two routes stay as they are; /flip moves between two instances; the third instance leaves and comes back; one more
+// route is another each time.
+function soakSnapshot(urls: readonly string[], turn: number): Snapshot {
+  const [first = '', second = '', third = ''] = urls
+  const isOdd = turn % 2 === 1
+  const routes = {
+    'a.localhost': first,
+    'b.localhost': second,
+    'c.localhost': isOdd ? first : third,
+    ...(isOdd ? {'a.localhost/flip': second, 'b.localhost/flip': second, 'c.localhost/flip': second} : {}),
+    [`turn-${turn}.localhost`]: second,
+  }
+  return snapshotOf(routes, {revision: `turn-${turn}`, timeouts: {responseMs: RESPONSE_MS}})
+}
+
+/** Open file descriptors; 0 where the system does not tell. */
+function descriptors(): number {
+  return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0
+}
+
+// Sockets that were closed leave a moment later.
+async function settled(look: () => number, wanted: number): Promise<number> {
+  for (let tries = 0; tries < 100 && look() > wanted; tries++) await new Promise(resolve => setTimeout(resolve, 20))
+  return look()
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(0)} MiB`
+}

@@ -1,0 +1,99 @@
+// A data plane on a port of its own that serves a literal snapshot: no configuration, no files.
+
+import {systemClock} from '../../src/base/clock.ts'
+import {silentLog} from '../../src/base/log.ts'
+import type {Scope} from '../../src/base/scope.ts'
+import type {Edge} from '../../src/proxy/edge.ts'
+import {createDataPlane} from '../../src/proxy/plane.ts'
+import type {DataPlane} from '../../src/snapshot/data-plane.ts'
+import type {ForwardHeaders, Snapshot, Timeouts} from '../../src/snapshot/snapshot.ts'
+
+export type Proxy = {readonly port: number; readonly plane: DataPlane}
+
+export type ProxyOptions = {
+  readonly workers?: number
+  readonly edge?: Partial<Edge>
+}
+
+export type SnapshotOptions = {
+  readonly revision?: string
+  readonly timeouts?: Partial<Timeouts>
+  readonly forward?: Partial<ForwardHeaders>
+}
+
+const EDGE: Edge = {
+  maxConnections: 20_000,
+  perClient: null,
+  requestsPerConnection: 100_000,
+  headerTimeoutMs: 10_000,
+  idleTimeoutMs: 75_000,
+  headBytes: 32_768,
+  headers: 100,
+  bodyRateBytesPerS: 240,
+  trustedProxies: [],
+  proxyProtocol: false,
+  pseudonym: 'routesd',
+}
+
+const TIMEOUTS: Timeouts = {
+  connectMs: 5_000,
+  sendMs: 60_000,
+  responseMs: 60_000,
+  idleMs: 60_000,
+  tunnelMs: 3_600_000,
+}
+
+/** Serves `{id: target}` until the scope closes. */
+export async function proxyOf(
+  scope: Scope,
+  routes: Readonly<Record<string, string>>,
+  options: ProxyOptions & SnapshotOptions = {},
+): Promise<Proxy> {
+  const plane = createDataPlane({
+    workers: options.workers ?? 1,
+    http: {host: '127.0.0.1', port: 0},
+    edge: {...EDGE, ...options.edge},
+    clock: systemClock,
+    log: silentLog,
+  })
+  await plane.start()
+  scope.defer(() => plane.drain(0))
+  await plane.apply(snapshotOf(routes, options))
+  const {http} = await plane.listen()
+  return {port: Number(http[0]?.split(':').at(-1)), plane}
+}
+
+/** A snapshot as the compiler would make it. */
+export function snapshotOf(routes: Readonly<Record<string, string>>, options: SnapshotOptions = {}): Snapshot {
+  const targets = [...new Set(Object.values(routes))].map(target => ({target, url: new URL(target)}))
+  const origin = (url: URL) => `http://${url.hostname}:${url.port || 80}`
+  return {
+    revision: options.revision ?? 'test',
+    content: JSON.stringify([routes, options]),
+    routes: Object.entries(routes).map(([id, target]) => {
+      const slash = id.indexOf('/')
+      return {
+        id,
+        host: slash < 0 ? id : id.slice(0, slash),
+        prefix: slash < 0 ? '' : id.slice(slash),
+        action: {kind: 'forward', pool: target},
+        head: null,
+        timeouts: {...TIMEOUTS, ...options.timeouts},
+        source: {file: 'routes.d/test.yaml', line: 1},
+      }
+    }),
+    pools: targets.map(({target, url}) => ({
+      key: target,
+      name: target,
+      members: [{instance: origin(url), basePath: url.pathname.replace(/\/$/, '')}],
+    })),
+    instances: targets.map(({url}) => ({
+      key: origin(url),
+      scheme: 'http',
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: Number(url.port || 80),
+      tls: null,
+    })),
+    forward: {forwarded: false, via: false, requestId: false, traceparent: false, ...options.forward},
+  }
+}
