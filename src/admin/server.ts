@@ -1,20 +1,17 @@
 // The daemon's end of the admin socket. Whoever can open the file may do everything, so the file is 0600, and requests
 // that only a web browser would send are refused: a page must not reach it through a forwarded port (DNS rebinding).
 
-import {lstat, mkdir, rename, unlink} from 'node:fs/promises'
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http'
-import {connect, isIP} from 'node:net'
-import {dirname} from 'node:path'
-import {AppError, codeOf, messageOf} from '../base/errors.ts'
+import {isIP} from 'node:net'
+import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {createEventStream, type EventStream} from './events.ts'
+import {listenAlone} from './listen.ts'
 import type {ErrorBody, Operations} from './protocol.ts'
-import {checkSocketPath} from './socket-path.ts'
 
 const CONNECTIONS = 128
 const BODY_BYTES = 64 << 10
 const REQUEST_MS = 10_000
-const PROBE_MS = 2000
 const CLOSE_MS = 1000
 
 export type AdminServer = {close(): Promise<void>}
@@ -36,10 +33,6 @@ export async function createAdminServer({
   log,
   heartbeatMs,
 }: AdminServerOptions): Promise<AdminServer> {
-  checkSocketPath(socket)
-  await mkdir(dirname(socket), {recursive: true, mode: 0o700}).catch(error => {
-    throw unusable(socket, error)
-  })
   const events = createEventStream(operations, heartbeatMs)
   const server = createServer({requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS}, (request, response) => {
     answer(request, response, operations, events).catch(error => {
@@ -49,7 +42,7 @@ export async function createAdminServer({
   })
   server.maxConnections = CONNECTIONS
   try {
-    await listenOrTakeOver(server, socket, log)
+    await listenAlone(server, socket, log)
   } catch (error) {
     events.close()
     throw error
@@ -59,82 +52,6 @@ export async function createAdminServer({
 }
 
 // ---
-
-async function listenOrTakeOver(server: Server, socket: string, log: Log): Promise<void> {
-  try {
-    await listen(server, socket)
-  } catch (error) {
-    if (codeOf(error) !== 'EADDRINUSE') throw unusable(socket, error)
-    await moveStaleAway(socket)
-    log.info('took over a stale admin socket', {socket})
-    await listen(server, socket).catch(again => {
-      throw codeOf(again) === 'EADDRINUSE' ? occupied(socket) : unusable(socket, again)
-    })
-  }
-}
-
-// bind(2) takes the mode of the file from the umask, so there is no moment in which others may open the socket.
-// listen() binds before it returns, so the umask is back before anything else runs.
-function listen(server: Server, socket: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    const umask = process.umask(0o177)
-    try {
-      server.listen(socket, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    } finally {
-      process.umask(umask)
-    }
-  })
-}
-
-// Two daemons that start at once may both find the stale file. The one that renames it owns it, and asks again under the
-// new name: if the other has bound a fresh socket in between, that one answers and is put back.
-async function moveStaleAway(socket: string): Promise<void> {
-  const file = await lstat(socket).catch(() => null)
-  if (file && !file.isSocket()) {
-    throw new AppError(`${socket} exists and is not a socket`, {hint: 'remove it or choose another admin.socket'})
-  }
-  if (await answers(socket)) throw occupied(socket)
-  const aside = `${socket}.${process.pid}`
-  try {
-    await rename(socket, aside)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
-    throw unusable(socket, error)
-  }
-  if (await answers(aside)) {
-    await rename(aside, socket)
-    throw occupied(socket)
-  }
-  await unlink(aside)
-}
-
-// Only a refusal proves that nobody is there: a stopped or overloaded daemon does not refuse.
-function answers(socket: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const probe = connect(socket)
-    const settle = (live: boolean) => {
-      probe.destroy()
-      resolve(live)
-    }
-    probe.setTimeout(PROBE_MS, () => settle(true))
-    probe.once('connect', () => settle(true))
-    probe.once('error', error => settle(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))))
-  })
-}
-
-function occupied(socket: string): AppError {
-  return new AppError(`another routesd answers at ${socket}`, {
-    hint: 'stop it first, or give this one another `state` and `admin.socket`',
-  })
-}
-
-function unusable(socket: string, cause: unknown): AppError {
-  return new AppError(`the admin socket ${socket} cannot be created: ${messageOf(cause)}`, {cause})
-}
 
 async function answer(
   request: IncomingMessage,

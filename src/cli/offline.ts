@@ -8,6 +8,7 @@ import type {Config} from '../control/config/config.ts'
 import type {Diagnostic} from '../control/config/diagnostic.ts'
 import {readRoutesFolder} from '../control/config/files.ts'
 import {loadConfig} from '../control/config/load.ts'
+import {NO_REFERENCES} from '../control/config/references.ts'
 import {renderDiagnostics} from '../control/config/render.ts'
 import {loadSettings, type Settings} from '../control/config/settings.ts'
 import {nameRevision} from '../control/gitops/revision.ts'
@@ -61,7 +62,7 @@ export async function compileOffline(call: Call): Promise<{snapshot: Snapshot; r
   if (folder.missing) throw new AppError(`there is no ${folder.label}`, {hint: '`routesd init` writes a first one'})
   const config = checkFiles(call, folder, folder.files)
   const {revision} = await nameRevision(folder.root, folder.files)
-  return {...folder, snapshot: compile(config, {revision, forward: folder.settings.forward})}
+  return {...folder, snapshot: compile(config, {revision, forward: folder.settings.forward, references: NO_REFERENCES})}
 }
 
 // ---

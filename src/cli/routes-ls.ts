@@ -44,7 +44,7 @@ function destinationOf(action: Action, names: ReadonlyMap<string, string>): {kin
     case 'forward':
       return {kind: 'target', destination: names.get(action.pool) ?? action.pool}
     case 'redirect':
-      return {kind: 'redirect', destination: action.to}
+      return {kind: 'redirect', destination: `${action.status} ${action.to}`}
     case 'respond':
       return {kind: 'respond', destination: String(action.status)}
   }

@@ -200,7 +200,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   async function judgeRead({files, revision, diagnostics, missing}: Read): Promise<Verdict> {
     if (missing) return refused('RoutesMissing', `${label} is missing`)
-    const verdict = judge(files, revision, diagnostics)
+    const verdict = await judge(files, revision, diagnostics)
     if (verdict.kind === 'refused' || verdict.set.snapshot.routes.length > 0 || settings.git.allowEmpty) return verdict
     const before = served === null ? await routesOfLastGood() : served.snapshot.routes.length
     if (before === 0) return verdict
@@ -210,7 +210,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function routesOfLastGood(): Promise<number> {
     const kept = await lastGood.load()
     if (kept.kind === 'broken') log.warn('the last good configuration is unusable', {why: kept.reason})
-    const verdict = kept.kind === 'set' ? judge(kept.files, kept.revision) : null
+    const verdict = kept.kind === 'set' ? await judge(kept.files, kept.revision) : null
     return verdict?.kind === 'accepted' ? verdict.set.snapshot.routes.length : 0
   }
 
@@ -276,7 +276,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       startFailure = new StartRefused(message, `nothing can be served instead: ${why}`, diagnostics)
       return
     }
-    const verdict = judge(kept.files, kept.revision)
+    const verdict = await judge(kept.files, kept.revision)
     if (verdict.kind === 'refused') {
       const why = `last good, ${kept.revision}, is no longer valid: ${verdict.refusal.message}`
       startFailure = new StartRefused(message, `nothing can be served instead: ${why}`, diagnostics)

@@ -7,6 +7,7 @@ import {compile} from './compile/compile.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import {createParseCache, loadConfig} from './config/load.ts'
+import {readReferences} from './config/references.ts'
 import type {Settings} from './config/settings.ts'
 
 export type Verdict =
@@ -27,21 +28,24 @@ export type Refusal = {
 }
 
 /** Loads and compiles a set; `found` is what was already wrong when it was read. */
-export type Judge = (files: readonly SourceFile[], revision: string, found?: readonly Diagnostic[]) => Verdict
+export type Judge = (files: readonly SourceFile[], revision: string, found?: readonly Diagnostic[]) => Promise<Verdict>
 
 /** A judge that does not parse again the files of the set it judged before. */
 export function createJudge({
+  routes: root,
   routesLabel: label,
-  permit: {denyTargets},
+  permit,
   forward,
-}: Pick<Settings, 'routesLabel' | 'permit' | 'forward'>): Judge {
+}: Pick<Settings, 'routes' | 'routesLabel' | 'permit' | 'forward'>): Judge {
   const cache = createParseCache()
-  return (files, revision, found = []) => {
-    const loaded = loadConfig(files, {label, denyTargets, cache})
-    const diagnostics = [...found, ...loaded.diagnostics]
+  return async (files, revision, found = []) => {
+    const loaded = loadConfig(files, {label, denyTargets: permit.denyTargets, cache})
+    const read = loaded.config === null ? null : await readReferences(loaded.config, {root, label, permit})
+    const diagnostics = [...found, ...loaded.diagnostics, ...(read?.diagnostics ?? [])]
     const errors = diagnostics.filter(({severity}) => severity === 'error')
-    if (loaded.config === null || errors.length > 0) return refused('ValidationFailed', summaryOf(errors), diagnostics)
-    const snapshot = compile(loaded.config, {revision, forward})
+    if (loaded.config === null || read === null || errors.length > 0)
+      return refused('ValidationFailed', summaryOf(errors), diagnostics)
+    const snapshot = compile(loaded.config, {revision, forward, references: read.references})
     return {kind: 'accepted', set: {files, config: loaded.config, snapshot}, warnings: diagnostics}
   }
 }
@@ -53,7 +57,7 @@ export function refused(type: Refusal['type'], message: string, diagnostics: rea
 /** One line per finding. A broken generator may produce one per line of a big file: the first hundred, and the count. */
 export function logDiagnostics(log: Log, diagnostics: readonly Diagnostic[]): void {
   for (const {severity, message, rule, file, line, column, hint} of diagnostics.slice(0, LOGGED_AT_MOST)) {
-    log[severity === 'error' ? 'error' : 'warn'](message, {rule, at: `${file}:${line}:${column}`, hint})
+    log[severity === 'error' ? 'error' : 'warn'](message, {rule, place: `${file}:${line}:${column}`, hint})
   }
   const rest = diagnostics.length - LOGGED_AT_MOST
   if (rest > 0) log.error(`and ${rest} more findings: routesd check shows all`)

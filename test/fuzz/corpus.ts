@@ -39,7 +39,7 @@ export const REQUESTS: readonly string[] = [
   chunked('0\r\n\r\n'),
   chunked('1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n'),
   chunked('00005;name=value;q="a;b";flag\r\nhello\r\n0;last\r\n\r\n'),
-  chunked('5\r\nhello\r\n0\r\nX-Trailer: 1\r\nContent-Length: 7\r\n\r\n'),
+  chunked('5\r\nhello\r\n0\r\nX-Trailer: 1\r\nX-Empty:\r\n\r\n'),
   chunked(`1A\r\nabcdefghijklmnopqrstuvwxyz\r\na\r\n0\r\n\r\nGET /\r\n0\r\n\r\n`),
   post('TRANSFER-ENCODING: Chunked\r\nTE: trailers\r\nTrailer: X-T\r\n', '2\r\nok\r\n0\r\nX-T: 1\r\n\r\n'),
   request(`GET http://${HOST}/${TOKEN} HTTP/1.1`),
@@ -116,6 +116,7 @@ export const BAD_REQUESTS: readonly string[] = [
   chunked('10000000000000005\r\nhello\r\n0\r\n\r\n'),
   chunked('0\r\nX-Folded: 1\r\n 2\r\n\r\n'),
   chunked('0\r\n\r\r\n'),
+  chunked('5\r\nhello\r\n0\r\nX-Trailer: 1\r\nContent-Length: 7\r\n\r\n'),
 ]
 
 const answer = (line: string, fields: string, body = '') => `${line}\r\n${fields}\r\n${body}`

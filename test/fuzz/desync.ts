@@ -42,6 +42,8 @@ export async function fuzzDesync(budget: Budget): Promise<Report> {
       }
     }
     await Promise.all(Array.from({length: LANES}, lane))
+    const restarts = plane.workers().reduce((sum, worker) => sum + worker.restarts, 0)
+    if (restarts > 0) findings.add({what: 'a worker died', input: '', expected: '0', got: String(restarts)})
     await flush(port, instance.seen, findings, totals)
   } finally {
     await scope.close()
@@ -122,7 +124,10 @@ async function recordingInstance(
       socket.destroy()
     })
     socket.on('error', () => {})
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => {
+      parser.close()
+      sockets.delete(socket)
+    })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   scope.defer(() => {

@@ -4,7 +4,7 @@
 import {isFramingName} from '../../src/proxy/http1/field.ts'
 import {BAD_REQUESTS, REQUESTS} from './corpus.ts'
 import {generate} from './generate.ts'
-import {createNodeParser, pairsOf} from './node-parser.ts'
+import {createNodeParser, pairsIn, pairsOf, trimSpace} from './node-parser.ts'
 import {type OwnMessage, REQUEST_HEAD_BYTES, readRequests} from './own-reader.ts'
 import {createRandom} from './random.ts'
 import {type Budget, count, createFindings, type Finding, guarded, type Report, repeat, tableOf} from './report.ts'
@@ -104,7 +104,7 @@ function compareMessage(input: string, bytes: Buffer, own: OwnMessage): Finding 
   if (own.isKeptAlive && !theirs.isKeptAlive && !isNamed)
     return differs('the connection is kept, llhttp closes it', false, true)
   if (theirs.body !== own.body) return differs('body', theirs.body, own.body)
-  return compareFields(differs, bytes, own, theirs.fields) ?? compareCoded(differs, own)
+  return compareFields(differs, bytes, own, theirs.fields) ?? compareCoded(differs, own, theirs.trailers)
 }
 
 function compareFields(
@@ -129,17 +129,12 @@ function compareFields(
   if (codings.length > 1 || (codings[0]?.toLowerCase() === 'chunked') !== own.isChunked)
     return differs('transfer-encoding', codings, own.isChunked)
 
-  const options = of('connection').flatMap(value =>
-    value
-      .toLowerCase()
-      .split(',')
-      .map(option => option.trim()),
-  )
+  const options = of('connection').flatMap(value => value.toLowerCase().split(',').map(trimSpace))
   let kept = 0
   const keptLines = own.fields === '' ? [] : own.fields.slice(0, -2).split('\r\n')
   for (const [index, [name, value]] of theirs.entries()) {
     const line = lines[index] ?? ''
-    if (line.slice(0, name.length + 1) !== `${name}:` || trim(line.slice(name.length + 1)) !== trim(value))
+    if (line.slice(0, name.length + 1) !== `${name}:` || trimSpace(line.slice(name.length + 1)) !== trimSpace(value))
       return differs('field', [name, value], line)
     if (keptLines[kept] === line && !isHopField(name.toLowerCase())) kept++
     else if (!mayBeTaken(name.toLowerCase(), options)) return differs('a field is lost', line, keptLines[kept] ?? null)
@@ -151,6 +146,7 @@ function compareFields(
 function compareCoded(
   differs: (what: string, expected: unknown, got: unknown) => Finding,
   own: OwnMessage,
+  trailers: readonly string[],
 ): Finding | null {
   if (!own.isChunked) return null
   node.begin()
@@ -160,11 +156,9 @@ function compareCoded(
   const [first, second] = node.messages
   if (error !== '' || !first?.isDone || second)
     return differs('the chunks passed on are not one body', 'one body', own.coded)
+  if (JSON.stringify(pairsIn(own.trailers)) !== JSON.stringify(trailers))
+    return differs('trailers', trailers, own.trailers)
   return first.body === own.body ? null : differs('the chunks passed on hold other data', own.body, first.body)
-}
-
-function trim(value: string): string {
-  return value.replace(/^[\t ]+|[\t ]+$/g, '')
 }
 
 /** Never passed on as it came. */
@@ -178,5 +172,11 @@ function isHopField(name: string): boolean {
 
 function mayBeTaken(name: string, options: readonly string[]): boolean {
   const plain = name.replace(/[_.]/g, '-')
-  return isHopField(name) || isHopField(plain) || /^(?:host|expect|proxy-auth.*)$/.test(plain) || options.includes(name)
+  return (
+    isHopField(name) ||
+    plain.startsWith('x-forwarded-') ||
+    isHopField(plain) ||
+    /^(?:host|expect|proxy-auth.*)$/.test(plain) ||
+    options.includes(name)
+  )
 }

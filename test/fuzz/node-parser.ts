@@ -27,6 +27,8 @@ export type NodeParser = {
   feed(bytes: Buffer): string
   /** The connection has ended: '' or the code of the error. */
   finish(): string
+  /** Lets go of the parser, which nothing else frees; to be called between messages, never from within one. */
+  close(): void
   /** Every message that has begun, in order. */
   readonly messages: NodeMessage[]
 }
@@ -41,6 +43,7 @@ export function createNodeParser(
   const messages: NodeMessage[] = []
   let current = emptyMessage()
   let skips = false
+  let isClosed = false
   parser[HTTPParser.kOnMessageBegin] = () => {
     current = emptyMessage()
     messages.push(current)
@@ -91,6 +94,11 @@ export function createNodeParser(
     },
     feed: bytes => codeOf(parser.execute(bytes)),
     finish: () => codeOf(parser.finish()),
+    close() {
+      if (isClosed) return
+      isClosed = true
+      parser.close()
+    },
   }
 }
 
@@ -101,12 +109,30 @@ export function pairsOf(fields: readonly string[]): [name: string, value: string
   return pairs
 }
 
+/** Field lines as the pairs that Node's parser would tell, or null when one is no field line. */
+export function pairsIn(lines: string): string[] | null {
+  if (lines === '') return []
+  const pairs: string[] = []
+  for (const line of lines.slice(0, -2).split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon <= 0) return null
+    pairs.push(line.slice(0, colon), trimSpace(line.slice(colon + 1)))
+  }
+  return pairs
+}
+
+/** Without SP and HTAB around it; String.trim takes 0xa0 too. */
+export function trimSpace(value: string): string {
+  return value.replace(/^[\t ]+|[\t ]+$/g, '')
+}
+
 // ---
 
 type RawParser = {
   initialize(type: number, resource: object, headBytes: number, lenient: number): void
   execute(bytes: Buffer): number | Error
   finish(): number | Error | undefined
+  close(): void
   [event: number]: unknown
 }
 type RawParserClass = {

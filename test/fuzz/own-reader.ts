@@ -37,6 +37,8 @@ export type OwnMessage = {
   body: string
   /** A chunked body as passed on. */
   coded: string
+  /** Trailer lines behind it. */
+  trailers: string
 }
 
 export type OwnRequests = {
@@ -78,10 +80,12 @@ export function readRequests(bytes: Buffer, most = 1000): OwnRequests {
       fields: head.fields,
       body: '',
       coded: '',
+      trailers: '',
     }
     message.end = readBody(bytes, headEnd, head.isChunked, Math.max(head.contentLength, 0), message)
-    if (message.end === INVALID) return {messages, stop: 'bad-chunk', at: start}
-    if (message.end === MORE) return {messages, stop: 'more-body', at: start}
+    // A request that is refused for its head has been refused before its body came.
+    if (message.end === INVALID) return {messages, stop: isDecided ? 'bad-chunk' : decided, at: start}
+    if (message.end === MORE) return {messages, stop: isDecided ? 'more-body' : decided, at: start}
     messages.push(message)
     at = message.end
     if (!message.isKeptAlive) return {messages, stop: 'closed', at}
@@ -101,6 +105,7 @@ export type OwnResponse = {
   readonly isUntilClose: boolean
   readonly body: string
   readonly coded: string
+  readonly trailers: string
 }
 
 /** The first answer in the bytes of a connection: interim ones count as answers here. */
@@ -113,7 +118,7 @@ export function readResponse(bytes: Buffer, method: string): OwnResponse | 'refu
   if (status === 101) return 'refused'
   const isBare = method === 'HEAD' || status < 200 || status === 204 || status === 304
   const isUntilClose = !isBare && !isChunked && contentLength < 0
-  const body = {body: '', coded: ''}
+  const body = {body: '', coded: '', trailers: ''}
   const length = isBare ? 0 : isUntilClose ? bytes.length - headEnd : Math.max(contentLength, 0)
   const end = readBody(bytes, headEnd, isChunked && !isBare, length, body)
   if (end === INVALID) return 'refused'
@@ -137,7 +142,7 @@ export function scanPieces(
   from: number,
   isDecoding: boolean,
   cuts: readonly number[],
-): {end: number; passed: string} | null {
+): {end: number; passed: string; trailers: string} | null {
   const scanner = new ChunkScanner(isDecoding)
   let passed = ''
   let at = from
@@ -149,10 +154,10 @@ export function scanPieces(
     if (end === INVALID) return null
     for (let i = 0; i < scanner.ranges.length; i += 2)
       passed += piece.latin1Slice(scanner.ranges[i], scanner.ranges[i + 1])
-    if (end >= 0) return {end: at + end, passed}
+    if (end >= 0) return {end: at + end, passed, trailers: scanner.trailers}
     at = cut
   }
-  return {end: MORE, passed}
+  return {end: MORE, passed, trailers: ''}
 }
 
 // ---
@@ -190,7 +195,7 @@ function readBody(
   from: number,
   isChunked: boolean,
   length: number,
-  into: {body: string; coded: string},
+  into: {body: string; coded: string; trailers: string},
 ): number {
   if (!isChunked) {
     if (bytes.length - from < length) return MORE
@@ -206,5 +211,6 @@ function readBody(
   if (decoded.end !== coded.end) throw new Error('the two modes of ChunkScanner disagree on the end')
   into.body = decoded.passed
   into.coded = coded.passed
+  into.trailers = coded.trailers
   return decoded.end
 }

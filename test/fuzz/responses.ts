@@ -4,7 +4,7 @@
 import {isFramingName} from '../../src/proxy/http1/field.ts'
 import {RESPONSES} from './corpus.ts'
 import {generate} from './generate.ts'
-import {createNodeParser, type NodeMessage, pairsOf} from './node-parser.ts'
+import {createNodeParser, type NodeMessage, pairsIn, pairsOf, trimSpace} from './node-parser.ts'
 import {type OwnResponse, RESPONSE_HEAD_BYTES, readResponse} from './own-reader.ts'
 import {createRandom} from './random.ts'
 import {type Budget, count, createFindings, type Finding, guarded, type Report, repeat, tableOf} from './report.ts'
@@ -78,8 +78,10 @@ function compareAnswer(input: string, bytes: Buffer, method: string, own: OwnRes
 
   if (theirs.status !== own.status || theirs.minor !== own.minor)
     return differs('status line', [theirs.status, theirs.minor], [own.status, own.minor])
-  if (theirs.reason.trim() !== own.reason.trim()) return differs('reason', theirs.reason, own.reason)
+  if (trimSpace(theirs.reason) !== trimSpace(own.reason)) return differs('reason', theirs.reason, own.reason)
   if (theirs.body !== own.body) return differs('body', theirs.body, own.body)
+  if (JSON.stringify(pairsIn(own.trailers)) !== JSON.stringify(theirs.trailers))
+    return differs('trailers', theirs.trailers, own.trailers)
   // llhttp reads Proxy-Connection like Connection, and judges an answer to HEAD before it is told of the method.
   const isExcused = method === 'HEAD' || theirs.fields.some(name => name.toLowerCase() === 'proxy-connection')
   if (own.isKeptAlive && !theirs.isKeptAlive && !isExcused)
@@ -101,7 +103,7 @@ function compareFields(
   let at = 0
   for (const [name, value] of pairs) {
     const [keptName = '', keptValue = ''] = splitLine(kept[at])
-    if (keptName === name && keptValue === trim(value) && !isHopField(name.toLowerCase())) at++
+    if (keptName === name && keptValue === trimSpace(value) && !isHopField(name.toLowerCase())) at++
     else if (!mayBeTaken(name.toLowerCase(), options))
       return differs('a field is lost', [name, value], kept[at] ?? null)
   }
@@ -110,11 +112,7 @@ function compareFields(
 
 function splitLine(line: string | undefined): string[] {
   const colon = line?.indexOf(':') ?? -1
-  return line === undefined || colon < 0 ? [] : [line.slice(0, colon), trim(line.slice(colon + 1))]
-}
-
-function trim(value: string): string {
-  return value.replace(/^[\t ]+|[\t ]+$/g, '')
+  return line === undefined || colon < 0 ? [] : [line.slice(0, colon), trimSpace(line.slice(colon + 1))]
 }
 
 // TE means nothing in an answer.

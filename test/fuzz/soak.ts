@@ -15,7 +15,7 @@ import {type Soak, soakClient, type Tally} from './soak/client.ts'
 import {faultyInstance, type Harmed} from './soak/faults.ts'
 
 /** Above the proxy's patience with a stalled instance, below that of the clients. */
-const RESPONSE_MS = 1_000
+const RESPONSE_MS = 2_500
 const RELOAD_MS = 1_000
 const FAULT_SHARE = 0.04
 const ODD_SHARE = 0.1

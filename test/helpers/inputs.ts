@@ -110,18 +110,6 @@ export function accepts(
   })
 }
 
-/** A test with a scope of its own, which is closed whatever comes. */
-export function scoped(name: string, run: (scope: Scope) => Promise<void>): void {
-  test(name, async () => {
-    const scope = createScope()
-    try {
-      await run(scope)
-    } finally {
-      await scope.close()
-    }
-  })
-}
-
 /** The status of the first final answer in `text`; 0 when there is none. */
 export function statusOf(text: string): number {
   return statusesOf(text)[0] ?? 0

@@ -3,9 +3,10 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {exchange} from '../helpers/client.ts'
-import {accepts, get, refuses, scoped, stageOf, statusOf} from '../helpers/inputs.ts'
+import {accepts, get, refuses, stageOf, statusOf} from '../helpers/inputs.ts'
 import {proxyOf} from '../helpers/proxy.ts'
 import {recorderOf} from '../helpers/recorder.ts'
+import {scoped} from '../helpers/scoped.ts'
 
 const stage = stageOf()
 const OURS =
@@ -146,25 +147,28 @@ const CLAIMS = [
 ]
 accepts(stage, '31 · what an untrusted client says about itself is replaced', get(...CLAIMS), {seen: [PLAIN]})
 
-scoped('31 · what a trusted proxy says is continued, and read from the right', async scope => {
-  const origin = await recorderOf(scope)
-  const {port} = await proxyOf(scope, {'x.localhost': origin.url}, {edge: {trustedProxies: ['127.0.0.0/8']}})
-  await exchange(
-    scope,
-    port,
-    get(
-      'X-Forwarded-For: 6.6.6.6, 203.0.113.9, 127.0.0.2',
-      'X-Real-IP: 6.6.6.6',
-      'X-Forwarded-Proto: https',
-      'Connection: close',
-    ),
-  )
-  const request = origin.requests[0] ?? ''
-  assert.match(request, /\r\nX-Forwarded-For: 6\.6\.6\.6, 203\.0\.113\.9, 127\.0\.0\.2, 127\.0\.0\.1\r\n/)
-  assert.match(request, /\r\nX-Real-IP: 203\.0\.113\.9\r\n/)
-  assert.match(request, /\r\nX-Forwarded-Proto: https\r\n/)
-  assert.equal(origin.violations, [])
-})
+test(
+  '31 · what a trusted proxy says is continued, and read from the right',
+  scoped(async scope => {
+    const origin = await recorderOf(scope)
+    const {port} = await proxyOf(scope, {'x.localhost': origin.url}, {edge: {trustedProxies: ['127.0.0.0/8']}})
+    await exchange(
+      scope,
+      port,
+      get(
+        'X-Forwarded-For: 6.6.6.6, 203.0.113.9, 127.0.0.2',
+        'X-Real-IP: 6.6.6.6',
+        'X-Forwarded-Proto: https',
+        'Connection: close',
+      ),
+    )
+    const request = origin.requests[0] ?? ''
+    assert.match(request, /\r\nX-Forwarded-For: 6\.6\.6\.6, 203\.0\.113\.9, 127\.0\.0\.2, 127\.0\.0\.1\r\n/)
+    assert.match(request, /\r\nX-Real-IP: 203\.0\.113\.9\r\n/)
+    assert.match(request, /\r\nX-Forwarded-Proto: https\r\n/)
+    assert.equal(origin.violations, [])
+  }),
+)
 
 const ALIASES = [
   ...[
@@ -189,19 +193,22 @@ accepts(stage, '32 · other names with such characters pass', get('X_Other: 1', 
   seen: ['GET /t HTTP/1.1\r\nHost: x.localhost\r\nX_Other: 1\r\nX.Other: 2\r\nX-Forwarded-For: '],
 })
 
-scoped('32 · look-alikes of the opt-in fields are dropped when we write those', async scope => {
-  const origin = await recorderOf(scope)
-  const forward = {forwarded: true, via: true, requestId: true, traceparent: true}
-  const {port} = await proxyOf(scope, {'x.localhost': origin.url}, {forward})
-  await exchange(
-    scope,
-    port,
-    get('X_Request_Id: evil', 'X.Request.ID: evil', 'X-Request_Id: evil', 'Connection: close'),
-  )
-  assert.is(origin.requests.length, 1)
-  assert.not.match(origin.requests[0] ?? '', /evil/)
-  assert.equal(origin.violations, [])
-})
+test(
+  '32 · look-alikes of the opt-in fields are dropped when we write those',
+  scoped(async scope => {
+    const origin = await recorderOf(scope)
+    const forward = {forwarded: true, via: true, requestId: true, traceparent: true}
+    const {port} = await proxyOf(scope, {'x.localhost': origin.url}, {forward})
+    await exchange(
+      scope,
+      port,
+      get('X_Request_Id: evil', 'X.Request.ID: evil', 'X-Request_Id: evil', 'Connection: close'),
+    )
+    assert.is(origin.requests.length, 1)
+    assert.not.match(origin.requests[0] ?? '', /evil/)
+    assert.equal(origin.violations, [])
+  }),
+)
 
 const PROTECTED = ['Authorization: a', 'Cookie: b=c', 'Content-Type: d']
 accepts(

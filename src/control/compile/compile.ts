@@ -5,13 +5,20 @@ import {createHash} from 'node:crypto'
 import {normalizeId} from '../../base/route-id.ts'
 import type {Action, ForwardHeaders, Instance, Pool, Route, Snapshot, UpstreamTls} from '../../snapshot/snapshot.ts'
 import type {Config, Placed} from '../config/config.ts'
+import type {References} from '../config/references.ts'
 import type {Route as Written} from '../config/types.ts'
 import {compileRedirect, compileRespond} from './answer.ts'
 import {compileHead} from './head.ts'
 import {readTarget} from './target.ts'
 import {createTimeouts} from './timeouts.ts'
+import {compileUpstreamTls} from './upstream-tls.ts'
 
-export type CompileOptions = {readonly revision: string; readonly forward: ForwardHeaders}
+export type CompileOptions = {
+  readonly revision: string
+  readonly forward: ForwardHeaders
+  /** Texts of the certificates and keys that the configuration refers to. */
+  readonly references: References
+}
 
 /** The snapshot of a valid configuration; routes in the order of their ids, so that the same set compiles to the same bytes. */
 export function compile(config: Config, options: CompileOptions): Snapshot {
@@ -26,7 +33,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
       id: host + prefix,
       host,
       prefix,
-      action: compileAction(value, pools, instances),
+      action: compileAction(value, file, options.references, pools, instances),
       head: compileHead(value, prefix),
       timeouts: timeouts(value.timeouts),
       source: {file, line},
@@ -44,30 +51,33 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
 
 // ---
 
-function compileAction(route: Written, pools: Map<string, Pool>, instances: Map<string, Instance>): Action {
+function compileAction(
+  route: Written,
+  file: string,
+  references: References,
+  pools: Map<string, Pool>,
+  instances: Map<string, Instance>,
+): Action {
   if (route.redirect) return compileRedirect(route.redirect)
   if (route.respond) return compileRespond(route.respond)
-  return {kind: 'forward', pool: poolOfTarget(route, pools, instances)}
+  const tls = compileUpstreamTls(route.upstreamTls, file, references)
+  return {kind: 'forward', pool: poolOfTarget(route.target ?? '', tls, pools, instances)}
 }
 
 // Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances that
 // are checked differently are different ones, even at one address.
-function poolOfTarget(route: Written, pools: Map<string, Pool>, instances: Map<string, Instance>): string {
-  const target = route.target ?? ''
-  const key = route.upstreamTls === undefined ? target : `${target} ${JSON.stringify(route.upstreamTls)}`
-  if (pools.has(key)) return key
-  const {instance, basePath} = readTarget(target, tlsOf(route))
+function poolOfTarget(
+  target: string,
+  tls: Partial<UpstreamTls> | null,
+  pools: Map<string, Pool>,
+  instances: Map<string, Instance>,
+): string {
+  if (tls === null && pools.has(target)) return target
+  const {instance, basePath} = readTarget(target, tls ?? {})
+  const key = tls === null ? target : `${target} ${instance.key}`
   instances.set(instance.key, instance)
   pools.set(key, {key, name: target, members: [{instance: instance.key, basePath}]})
   return key
-}
-
-function tlsOf({upstreamTls: tls}: Written): Partial<UpstreamTls> {
-  if (!tls) return {}
-  return {
-    ...(tls.serverName === undefined ? {} : {serverName: tls.serverName}),
-    ...(tls.insecure === undefined ? {} : {insecure: tls.insecure}),
-  }
 }
 
 // Where an entry stands does not change what it does, so `source` is left out: a new comment is not a new configuration.

@@ -12,8 +12,15 @@ type Support = true | ((value: unknown) => string | null) | {readonly [key: stri
 const SUPPORTED: Readonly<Record<'route' | 'host' | 'settings', {readonly [key: string]: Support}>> = {
   route: {
     id: true,
-    target: value => (/^https:/i.test(String(value)) ? 'an https target' : null),
-    timeouts: {connect: true, response: true},
+    target: true,
+    redirect: true,
+    respond: true,
+    stripPrefix: true,
+    rewrite: true,
+    hostHeader: true,
+    headers: true,
+    timeouts: true,
+    upstreamTls: true,
   },
   host: {name: true},
   settings: {
@@ -24,7 +31,10 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'settings', {readonly [key: 
     listen: {http: true},
     admin: {socket: true},
     git: {serve: value => (value === 'worktree' ? null : '"git.serve: commit"'), allowEmpty: true},
+    trustedProxies: true,
+    proxyProtocol: true,
     forward: true,
+    edge: true,
     permit: true,
     log: {level: true, format: value => (value === 'combined' ? '"log.format: combined"' : null)},
   },

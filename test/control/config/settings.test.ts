@@ -80,7 +80,7 @@ test(
   'what asks for something that is not built is refused in its place',
   withFolder(async folder => {
     const text =
-      'listen: {https: 443}\ngit:\n  serve: commit\n  remote: https://git.example.com/a.git\nlog: {format: combined}\nedge: {drain: 5s}\n'
+      'listen: {https: 443}\ngit:\n  serve: commit\n  remote: https://git.example.com/a.git\nlog: {format: combined}\nacme: {email: a@example.com}\n'
     await folder.write({'routesd.yaml': text})
     const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
     assert.is(settings, null)
@@ -91,7 +91,7 @@ test(
         'routesd.yaml:3:3: error not-supported: "git.serve: commit" is not supported yet',
         'routesd.yaml:4:3: error not-supported: "git.remote" is not supported yet',
         'routesd.yaml:5:7: error not-supported: "log.format: combined" is not supported yet',
-        'routesd.yaml:6:8: error not-supported: "edge.drain" is not supported yet',
+        'routesd.yaml:6:8: error not-supported: "acme.email" is not supported yet',
       ].join('\n'),
     )
   }),

@@ -115,7 +115,10 @@ function open(soak: Soak, name: string): Promise<Session | null> {
     socket.on('connect', () => resolve(session))
     socket.on('end', ended)
     socket.on('error', ended)
-    socket.on('close', ended)
+    socket.on('close', () => {
+      ended()
+      session.parser.close()
+    })
   })
 }
 

@@ -1,0 +1,125 @@
+// What routes.d refers to and does not contain: certificates and keys, in files, the environment or systemd credentials.
+// A committer reaches only what `permit` in the settings allows. `check` does not come here: it needs no secrets.
+
+import {readFile, realpath} from 'node:fs/promises'
+import {dirname, join, relative, resolve} from 'node:path'
+import {messageOf} from '../../base/errors.ts'
+import type {Config} from './config.ts'
+import type {Diagnostic} from './diagnostic.ts'
+import type {Secret, UpstreamTls} from './types.ts'
+
+/** A path, or where else a value is read from. */
+export type Reference = string | Secret
+
+/** The texts that were read. */
+export type References = {
+  /** What a reference in `file` (as Diagnostic.file) stands for; '' for one that is absent. */
+  textOf(reference: Reference | undefined, file: string): string
+}
+
+export type ReferenceOptions = {
+  /** Absolute path of routes.d, and what Diagnostic.file calls it. */
+  readonly root: string
+  readonly label: string
+  readonly permit: {readonly files: readonly string[]; readonly env: readonly string[]}
+}
+
+/** PEM files have a few KiB; a bundle of all authorities has about 250. */
+const BYTES_MAX = 1 << 20
+
+/** For those who only decide and never connect: every reference is ''. */
+export const NO_REFERENCES: References = {textOf: () => ''}
+
+/** Reads everything that the configuration refers to; one diagnostic for each reference that cannot be read. */
+export async function readReferences(
+  config: Config,
+  options: ReferenceOptions,
+): Promise<{references: References; diagnostics: Diagnostic[]}> {
+  const texts = new Map<string, string>()
+  const diagnostics: Diagnostic[] = []
+  for (const {reference, file, line, path} of referencesIn(config)) {
+    const key = keyOf(reference, file)
+    if (texts.has(key)) continue
+    try {
+      texts.set(key, await read(reference, file, options))
+    } catch (error) {
+      texts.set(key, '')
+      diagnostics.push(unreadable(file, line, path, messageOf(error)))
+    }
+  }
+  return {
+    references: {
+      textOf: (reference, file) => (reference === undefined ? '' : (texts.get(keyOf(reference, file)) ?? '')),
+    },
+    diagnostics,
+  }
+}
+
+// ---
+
+type Found = {readonly reference: Reference; readonly file: string; readonly line: number; readonly path: string}
+
+function* referencesIn(config: Config): Generator<Found> {
+  for (const {value, file, line} of [...config.routes, ...config.services]) {
+    const tls: UpstreamTls = value.upstreamTls ?? {}
+    for (const part of ['ca', 'cert', 'key'] as const) {
+      const reference = tls[part]
+      if (reference !== undefined) yield {reference, file, line, path: `/upstreamTls/${part}`}
+    }
+  }
+}
+
+function keyOf(reference: Reference, file: string): string {
+  return `${file}\n${JSON.stringify(reference)}`
+}
+
+async function read(reference: Reference, file: string, options: ReferenceOptions): Promise<string> {
+  if (typeof reference === 'string') return readPermitted(reference, file, options)
+  if (reference.file !== undefined) return readPermitted(reference.file, file, options)
+  if (reference.env !== undefined) return readEnvironment(reference.env, options)
+  return readCredential(reference.credential ?? '')
+}
+
+// Judged by where the path really leads: a link must not lead out of what is permitted.
+async function readPermitted(path: string, file: string, {root, label, permit}: ReferenceOptions): Promise<string> {
+  const folder = dirname(join(root, relative(label, file)))
+  const real = await realpath(resolve(folder, path))
+  const roots = await Promise.all(permit.files.map(entry => realpath(resolve(dirname(root), entry)).catch(() => null)))
+  const isInside = roots.some(entry => entry !== null && (real === entry || real.startsWith(`${entry}/`)))
+  if (!isInside) throw new Error(`${path} is not in permit.files`)
+  const bytes = await readFile(real)
+  if (bytes.length > BYTES_MAX) throw new Error(`${path} is larger than 1 MiB`)
+  return bytes.toString('utf8')
+}
+
+function readEnvironment(name: string, {permit}: ReferenceOptions): string {
+  if (!permit.env.includes(name)) throw new Error(`${name} is not in permit.env`)
+  const value = process.env[name]
+  if (value === undefined) throw new Error(`the environment has no ${name}`)
+  return value
+}
+
+// systemd.exec(5), LoadCredential=.
+async function readCredential(name: string): Promise<string> {
+  const folder = process.env['CREDENTIALS_DIRECTORY']
+  if (folder === undefined)
+    throw new Error('there is no $CREDENTIALS_DIRECTORY: systemd gives one with LoadCredential=')
+  if (!/^[\w.-]+$/.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a credential`)
+  return readFile(join(folder, name), 'utf8')
+}
+
+function unreadable(file: string, line: number, path: string, why: string): Diagnostic {
+  return {
+    rule: 'unreadable-reference',
+    severity: 'error',
+    file,
+    line,
+    column: 1,
+    endLine: line,
+    endColumn: 1,
+    path,
+    message: `${path.slice(1).replaceAll('/', '.')} cannot be read: ${why}`,
+    hint: 'Paths are relative to the file that they stand in; permit in routesd.yaml says what may be read.',
+    excerpt: null,
+  }
+}
