@@ -4,6 +4,7 @@ import type {Log} from '../base/log.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
 import {compile} from './compile/compile.ts'
+import {checkInThreads} from './config/check-in-threads.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import {createParseCache, loadConfig} from './config/load.ts'
@@ -39,6 +40,8 @@ export function createJudge({
 }: Pick<Settings, 'routes' | 'routesLabel' | 'permit' | 'forward'>): Judge {
   const cache = createParseCache()
   return async (files, revision, found = []) => {
+    const unknown = files.filter(({sha256}) => cache.get(sha256) === undefined)
+    await checkInThreads(unknown, cache.add)
     const loaded = loadConfig(files, {label, denyTargets: permit.denyTargets, cache})
     const read = loaded.config === null ? null : await readReferences(loaded.config, {root, label, permit})
     const diagnostics = [...found, ...loaded.diagnostics, ...(read?.diagnostics ?? [])]

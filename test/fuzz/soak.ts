@@ -65,7 +65,7 @@ async function main(): Promise<number> {
       `${tally.aborted} aborted by the client, ${tally.wrong.length} wrong, ${tally.unexplained.length} failed without a fault`,
   )
   console.log(
-    `${run.reloads} reloads; rss ${mib(run.rssFirst)} after a quarter, ${mib(run.rssLast)} at the end; ` +
+    `${run.reloads} reloads; rss ${mib(run.rssFirst)} after a quarter, ${mib(run.rssLast)} at the end, of it clients and instances ${mib(run.heapFirst)} and ${mib(run.heapLast)}; ` +
       `descriptors ${descriptorsBefore} before, ${run.descriptorsFirst} after a quarter, ${run.descriptorsLast} at the end, ${descriptorsAfter} after`,
   )
   return problems.length === 0 ? 0 : 1
@@ -74,6 +74,9 @@ async function main(): Promise<number> {
 type Run = {
   reloads: number
   restarts: number
+  /** Of this thread alone: the clients and the instances. */
+  heapFirst: number
+  heapLast: number
   rssFirst: number
   rssLast: number
   descriptorsFirst: number
@@ -100,13 +103,14 @@ async function soakFor(
     isFailing ||= tally.wrong.length + tally.unexplained.length > 10 * SHOWN_MAX
     return isFailing || performance.now() > endsMs
   }
-  const samples: {rss: number; descriptors: number}[] = []
+  const samples: {rss: number; heap: number; descriptors: number}[] = []
   let reloads = 0
   const reloading = (async () => {
     while (!isOver()) {
       await new Promise(resolve => setTimeout(resolve, RELOAD_MS))
       await plane.apply(soakSnapshot(urls, ++reloads))
-      samples.push({rss: process.memoryUsage.rss(), descriptors: descriptors()})
+      const {rss, heapTotal, external} = process.memoryUsage()
+      samples.push({rss, heap: heapTotal + external, descriptors: descriptors()})
     }
   })()
   const soak: Soak = {port, random, harmed, tally, isOver}
@@ -118,6 +122,8 @@ async function soakFor(
   return {
     reloads,
     restarts: plane.workers().reduce((sum, worker) => sum + worker.restarts, 0),
+    heapFirst: median(first.map(sample => sample.heap)),
+    heapLast: median(last.map(sample => sample.heap)),
     rssFirst: median(first.map(sample => sample.rss)),
     rssLast: median(last.map(sample => sample.rss)),
     descriptorsFirst: median(first.map(sample => sample.descriptors)),

@@ -8,8 +8,11 @@ export type Client = {
   send(text: string | Buffer): void
   /** Everything received so far. */
   text(): string
-  /** Resolves when what was received matches; rejects with it after the limit or when the connection ends first. */
-  until(pattern: RegExp | string, limitMs?: number): Promise<string>
+  /**
+   * Resolves when what was received (from the character `from` on) matches, with that text; rejects with it after the
+   * limit or when the connection ends first.
+   */
+  until(pattern: RegExp | string, limitMs?: number, from?: number): Promise<string>
   /** Resolves with everything received when the other side has closed; 'reset' is true when it did not do so cleanly. */
   ended(limitMs?: number): Promise<{text: string; reset: boolean}>
   end(): void
@@ -76,10 +79,11 @@ export async function clientOf(scope: Scope, port: number, host = '127.0.0.1'): 
     socket,
     send: data => void (typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data)),
     text: () => text,
-    until: (pattern, limitMs = 5000) =>
+    until: (pattern, limitMs = 5000, from = 0) =>
       wait(limitMs, String(pattern), () => {
-        const found = typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text)
-        return found ? text : undefined
+        const part = text.slice(from)
+        const found = typeof pattern === 'string' ? part.includes(pattern) : pattern.test(part)
+        return found ? part : undefined
       }),
     ended: (limitMs = 5000) => wait(limitMs, 'end', () => (isEnded ? {text, reset: isReset} : undefined)),
     end: () => void socket.end(),
@@ -98,4 +102,46 @@ export async function exchange(scope: Scope, port: number, bytes: string, limitM
 /** 'GET path' with a Host, asking to close, for tests that want one answer. */
 export function getAndClose(path: string, host = 'x.localhost'): string {
   return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+}
+
+export type Answer = {
+  /** 0: no whole head of a final answer. */
+  readonly status: number
+  readonly head: string
+  /** Without its coding. */
+  readonly body: string
+  /** Did the body end where the head said it would? Only the end of the connection says so where there is no length. */
+  readonly isComplete: boolean
+  /** What came behind the end. */
+  readonly rest: string
+}
+
+/** The first final answer in what a client received, taken apart. */
+export function answerOf(text: string, method = 'GET'): Answer {
+  const headEnd = text.indexOf('\r\n\r\n') + 4
+  if (headEnd < 4) return {status: 0, head: '', body: '', isComplete: false, rest: text}
+  const head = text.slice(0, headEnd)
+  const rest = text.slice(headEnd)
+  const status = Number(/^HTTP\/1\.[01] (\d{3})[ \r]/.exec(head)?.[1] ?? 0)
+  if (status >= 100 && status < 200) return answerOf(rest, method)
+  const bare = {status, head, body: '', isComplete: true, rest}
+  if (method === 'HEAD' || status === 204 || status === 304) return bare
+  if (/^transfer-encoding: *chunked\r$/im.test(head)) return {...bare, ...chunksOf(rest)}
+  const length = Number(/^content-length: *(\d+)\r$/im.exec(head)?.[1] ?? rest.length)
+  return {...bare, body: rest.slice(0, length), isComplete: rest.length >= length, rest: rest.slice(length)}
+}
+
+function chunksOf(text: string): {body: string; isComplete: boolean; rest: string} {
+  let body = ''
+  let at = 0
+  for (;;) {
+    const [line, digits = ''] = /^([0-9a-f]+)\r\n/i.exec(text.slice(at)) ?? []
+    const size = Number.parseInt(digits, 16)
+    if (line === undefined) return {body, isComplete: false, rest: ''}
+    const dataEnd = at + line.length + size
+    body += text.slice(at + line.length, dataEnd)
+    if (text.slice(dataEnd, dataEnd + 2) !== '\r\n') return {body, isComplete: false, rest: ''}
+    at = dataEnd + 2
+    if (size === 0) return {body, isComplete: true, rest: text.slice(at)}
+  }
 }

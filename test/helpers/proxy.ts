@@ -44,11 +44,16 @@ const TIMEOUTS: Timeouts = {
 }
 
 /** Serves `{id: target}` until the scope closes. */
-export async function proxyOf(
+export function proxyOf(
   scope: Scope,
   routes: Readonly<Record<string, string>>,
   options: ProxyOptions & SnapshotOptions = {},
 ): Promise<Proxy> {
+  return proxyServing(scope, snapshotOf(routes, options), options)
+}
+
+/** Serves a whole snapshot until the scope closes. */
+export async function proxyServing(scope: Scope, snapshot: Snapshot, options: ProxyOptions = {}): Promise<Proxy> {
   const plane = createDataPlane({
     workers: options.workers ?? 1,
     http: {host: '127.0.0.1', port: 0},
@@ -58,7 +63,7 @@ export async function proxyOf(
   })
   await plane.start()
   scope.defer(() => plane.drain(0))
-  await plane.apply(snapshotOf(routes, options))
+  await plane.apply(snapshot)
   const {http} = await plane.listen()
   return {port: Number(http[0]?.split(':').at(-1)), plane}
 }

@@ -12,6 +12,7 @@ const SECURITY: FieldEdits['ifMissing'] = [
 
 /** The policy of a route with this prefix; null when heads pass as they are. */
 export function compileHead(route: Written, prefix: string): HeadPolicy | null {
+  if (!route.stripPrefix && !route.rewrite && !route.hostHeader && !route.headers) return null
   const rewrite = compileRewrite(route, prefix)
   const host = compileHost(route.hostHeader ?? 'preserve')
   const request = compileEdits(route.headers?.request, [])

@@ -3,21 +3,16 @@
 
 import {createAddressSet} from '../../base/cidr.ts'
 import type {SourceFile} from '../../base/source-file.ts'
-import {checkEntry, type Facts, factsOf, fieldOf, NAMED_BY} from './check-entry.ts'
+import {type CheckedFile, checkFile} from './check-file.ts'
 import type {Config, Placed} from './config.ts'
 import {crossCheck, type PlacedEntry, type PlacedProblem} from './cross-checks.ts'
 import type {Diagnostic} from './diagnostic.ts'
-import {parseText} from './documents.ts'
-import {type Entry, type EntryKind, entriesOf} from './entries.ts'
+import type {EntryKind} from './entries.ts'
 import {nameOf} from './files.ts'
 import {locateProblems, wholeFile} from './locate.ts'
-import type {Problem} from './problem.ts'
-import {checkSchema} from './schema.ts'
-import {checkSupported} from './supported.ts'
 import type {Host, Route, Service, Test} from './types.ts'
 
-/** What one broken file, and a whole broken set, may report; what is beyond is counted. */
-const FILE_DIAGNOSTICS_MAX = 100
+/** What a whole broken set may report; what is beyond is counted. */
 const DIAGNOSTICS_MAX = 1000
 
 export type LoadOptions = {
@@ -39,20 +34,17 @@ export type Loaded = {
 /** What is known about files by their hash. Holds the files of the last load and no others. */
 export type ParseCache = {
   get(sha256: string): CheckedFile | undefined
+  /** For a file of the load that comes next. */
+  add(sha256: string, file: CheckedFile): void
   replace(files: ReadonlyMap<string, CheckedFile>): void
 }
-export type CheckedFile = {
-  readonly entries: readonly {readonly entry: Entry; readonly valid: boolean; readonly facts: Facts}[]
-  readonly diagnostics: readonly Diagnostic[]
-  readonly complete: boolean
-}
-
 export function createParseCache(): ParseCache {
-  let known: ReadonlyMap<string, CheckedFile> = new Map()
+  let known = new Map<string, CheckedFile>()
   return {
     get: sha256 => known.get(sha256),
+    add: (sha256, file) => void known.set(sha256, file),
     replace(files) {
-      known = files
+      known = new Map(files)
     },
   }
 }
@@ -90,48 +82,6 @@ export function loadConfig(files: readonly SourceFile[], {label, denyTargets, ca
 }
 
 // ---
-
-/** Everything that the file alone decides. Diagnostics have no file name yet: two files may hold the same bytes. */
-function checkFile(text: string): CheckedFile {
-  const parsed = parseText(text)
-  const problems: Problem[] = [...parsed.problems]
-  // A value that could not be read is not also a wrong value.
-  const unread = new Set(parsed.problems.map(pathOf))
-  for (const [document, value] of parsed.values.entries()) {
-    problems.push(...checkSchema('file', value, document).filter(problem => !unread.has(pathOf(problem))))
-  }
-  const broken = new Set(problems.map(entryOf))
-  const entries = entriesOf(parsed).map(entry => {
-    const valid = !broken.has(`${entry.document} ${entry.pointer}`)
-    const facts = factsOf(
-      valid ? entry : {...entry, value: {[NAMED_BY[entry.kind]]: fieldOf(entry.value, NAMED_BY[entry.kind])}},
-    )
-    return {entry, valid, facts}
-  })
-  for (const {entry, valid} of entries) {
-    if (!valid) continue
-    problems.push(...checkEntry(entry), ...checkSupported(entry.kind, entry.value, entry.document, entry.pointer))
-  }
-  const shown = problems.slice(0, FILE_DIAGNOSTICS_MAX)
-  const diagnostics = locateProblems(shown, '', text, parsed)
-  const last = diagnostics.at(-1)
-  if (last && shown.length < problems.length) {
-    const message = `and ${problems.length - shown.length} more problems in this file`
-    diagnostics.push({...last, rule: 'too-many-problems', path: '', message, hint: null, excerpt: null})
-  }
-  return {entries, diagnostics, complete: parsed.complete}
-}
-
-function pathOf({place}: Problem): string {
-  return 'pointer' in place ? place.pointer : place.path
-}
-
-/** Which entry a problem lies in: "document /routes/3", "document /3" or "document ". */
-function entryOf({place}: Problem): string {
-  if (!('document' in place)) return ''
-  const match = /^(\/(routes|hosts|services|tests))?\/\d+(?=\/|$)/.exec(place.pointer)
-  return `${place.document} ${match?.[0] ?? ''}`
-}
 
 /** Problems between files, each looked up in its own; files are parsed again one at a time. */
 function locateAll(problems: readonly PlacedProblem[], sources: ReadonlyMap<string, SourceFile>): Diagnostic[] {

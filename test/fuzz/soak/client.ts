@@ -29,6 +29,8 @@ export type Soak = {
 /** Longer than the time that the routes give an instance to answer. */
 const ANSWER_MS = 15_000
 const LARGE_BYTES = 1 << 20
+/** Just below the figure in proxy/http1/client.ts, which is looked at every tenth of a second. */
+const HALF_CLOSED_MS = 900
 
 /** Requests over one connection after another until the soak is over. */
 export async function soakClient(soak: Soak, name: string): Promise<void> {
@@ -196,12 +198,17 @@ async function abortUpload(session: Session): Promise<void> {
   session.isOpen = false
 }
 
-// The request whole, then FIN: the answer must still come.
+// The request whole, then FIN: the answer must still come, unless the instance takes longer than the proxy believes in a
+// client that says nothing more.
 async function halfClose(session: Session): Promise<void> {
   const asked = plan(session, 'GET', 100, 'plain', 0)
   session.parser.begin()
   session.socket.end(headOf(asked))
+  const timer = setTimeout(() => {
+    session.isHarmed = true
+  }, HALF_CLOSED_MS)
   await takeAnswers(session, [asked])
+  clearTimeout(timer)
   session.isOpen = false
 }
 

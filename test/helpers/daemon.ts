@@ -1,0 +1,30 @@
+// The whole daemon in the test's process, on ports of its own, serving a folder.
+
+import {silentLog} from '../../src/base/log.ts'
+import {loadSettings} from '../../src/control/config/settings.ts'
+import {type Daemon, runDaemon} from '../../src/daemon.ts'
+import type {Folder} from './folder.ts'
+
+export type RunningDaemon = Daemon & {readonly port: number}
+
+export type DaemonOptions = {
+  /** Lines of routesd.yaml beside those that give it ports of its own. */
+  readonly settings?: string
+  readonly resolve?: (host: string) => Promise<readonly string[]>
+}
+
+/** Starts a daemon on `folder` (routes.d and state below it) that ends with the folder's scope. */
+export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Promise<RunningDaemon> {
+  await folder.write({
+    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\n${options.settings ?? ''}`,
+  })
+  const {settings, diagnostics} = await loadSettings({file: folder.at('routesd.yaml'), cwd: folder.path})
+  if (!settings) throw new Error(JSON.stringify(diagnostics))
+  const daemon = await runDaemon(settings, {
+    log: silentLog,
+    stdout: () => {},
+    ...(options.resolve ? {resolve: options.resolve} : {}),
+  })
+  folder.scope.defer(() => daemon.stop())
+  return {...daemon, port: Number(daemon.listeners.http[0]?.split(':').at(-1))}
+}
