@@ -12,7 +12,7 @@ export function editFields(fields: string, edits: FieldEdits): string {
 
 /**
  * Paths that the instance names, as the client must see them: what stands for the prefix gives way to the prefix again.
- * `hosts` are the names that mean this very place, the client's and the instance's, in lower case.
+ * `hosts` are the names that mean this very place, in lower case: the client's first, then those of the instance.
  */
 export function restorePaths(
   fields: string,
@@ -24,7 +24,10 @@ export function restorePaths(
   const restore = (path: string) => restorePath(path, put, prefix)
   const located = mapField(fields, 'location', value => restoreLocation(value, hosts, restore))
   return mapField(located, 'set-cookie', value =>
-    value.replace(/(;\s*path=)([^;]*)/i, (_, name: string, path: string) => name + restore(path.trim())),
+    value.replace(/(;[ \t]*path[ \t]*=[ \t]*)([^; \t]+)/gi, (_, name: string, path: string) => {
+      // RFC 6265 §5.1.4: Path=/app/ would leave out /app itself.
+      return name + (path === '/' && put === '' ? prefix : restore(path))
+    }),
   )
 }
 
@@ -33,18 +36,20 @@ export function restorePaths(
 // '/login' → '/app/login'. A path outside of what we put there is not of this route, and '//x' is another host.
 function restorePath(path: string, put: string, prefix: string): string {
   if (!path.startsWith('/') || path.startsWith('//')) return path
-  if (put === '') return path === '/' ? prefix || '/' : prefix + path
+  if (put === '') return prefix + path
   if (path === put) return prefix || '/'
   return path.startsWith(`${put}/`) ? prefix + path.slice(put.length) : path
 }
 
 function restoreLocation(value: string, hosts: readonly string[], restore: (path: string) => string): string {
-  const match = /^(https?:\/\/([^/?#]*))(\/[^?#]*)?(.*)$/i.exec(value)
+  const match = /^((?:https?:)?\/\/([^/?#]*))(\/[^?#]*)?(.*)$/i.exec(value)
   if (!match) {
     const end = value.search(/[?#]/)
     return end < 0 ? restore(value) : restore(value.slice(0, end)) + value.slice(end)
   }
-  const [, , authority = '', path = '/', rest = ''] = match
-  // The client knows by which name and scheme it came: a path is enough, and cannot be wrong.
-  return hosts.includes(authority.toLowerCase()) ? restore(path) + rest : value
+  const [, place = '', authority = '', path = '/', rest = ''] = match
+  const host = hosts.indexOf(authority.toLowerCase())
+  if (host < 0) return value
+  // An instance that sends the client of http to https means it; by its own name nobody can reach it but us.
+  return (host === 0 ? place : '') + restore(path) + rest
 }

@@ -3,7 +3,7 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {clientOf, exchange} from '../helpers/client.ts'
-import {accepts, get, refuses, SMUGGLED, stageOf, statusOf} from '../helpers/inputs.ts'
+import {accepts, get, refuses, SMUGGLED, shown, stageOf, statusOf} from '../helpers/inputs.ts'
 
 const stage = stageOf()
 const HOST = 'Host: x.localhost\r\n\r\n'
@@ -25,6 +25,26 @@ refuses(stage, '1 · bytes before the method are 400 and close', {status: 400}, 
 ])
 accepts(stage, '1 · one empty line before the request line is skipped', `\r\n${get()}`, {seen: ['GET /t HTTP/1.1\r\n']})
 accepts(stage, '1 · two empty lines are skipped', `\r\n\r\n${get()}`, {seen: ['GET /t HTTP/1.1\r\n']})
+
+for (const bytes of [
+  get(),
+  `\r\n${get()}`,
+  `\r\n\r\n${get()}`,
+  `GET http://x.localhost/t HTTP/1.1\r\nHost: x.localhost\r\n\r\n`,
+]) {
+  test(`1 · a request that comes byte by byte is the same request: ${shown(bytes)}`, async () => {
+    const {scope, proxy, settled} = await stage()
+    const client = await clientOf(scope, proxy.port)
+    client.socket.setNoDelay()
+    for (const byte of bytes) {
+      client.send(byte)
+      await new Promise(resolve => setTimeout(resolve, 1))
+    }
+    assert.is(statusOf(await client.until('\r\n\r\n')), 200)
+    client.destroy()
+    await settled(['GET /t HTTP/1.1\r\nHost: x.localhost\r\nX-Forwarded-For: '])
+  })
+}
 
 refuses(stage, '2 · a bare LF as line end is 400 and closes', {status: 400}, [
   'GET /t HTTP/1.1\nHost: x.localhost\n\n',

@@ -74,7 +74,7 @@ async function hammer(folder: Folder, port: number, count: number, isWanted: () 
   let seen = 0
   while (bodies.length < count || isWanted()) {
     client.send('GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n')
-    const text = await client.until(/^HTTP\/1\.1 200 OK\r\n[^]*?\r\n\r\n(?:blue|green)$/, 10_000, seen)
+    const text = await client.until(/^HTTP\/1\.1 200 OK\r\n[\s\S]*?\r\n\r\n(?:blue|green)$/, 10_000, seen)
     bodies.push(text.slice(text.lastIndexOf('\n') + 1))
     seen += text.length
   }

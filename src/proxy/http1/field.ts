@@ -31,7 +31,7 @@ export function listOf(value: string): string[] | null {
   const names = value
     .toLowerCase()
     .split(',')
-    .map(name => name.trim())
+    .map(withoutSpace)
     .filter(name => name !== '')
   if (names.length > OPTIONS_MAX) return null
   return names.every(name => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) ? names : null
@@ -58,16 +58,17 @@ export function hasField(fields: string, name: string): boolean {
   return false
 }
 
-/** Field lines with the value of each line of that name replaced by what `change` makes of it. */
+/** Field lines with the value of each line of that name replaced by what `change` makes of it; a line that it leaves as it is keeps its bytes. */
 export function mapField(fields: string, name: string, change: (value: string) => string): string {
   let all = ''
   for (let start = 0; start < fields.length; ) {
     const end = fields.indexOf('\r\n', start) + 2
     const colon = fields.indexOf(':', start)
+    const line = fields.slice(start, end)
     const isIt = colon - start === name.length && fields.slice(start, colon).toLowerCase() === name
-    all += isIt
-      ? `${fields.slice(start, colon)}: ${change(fields.slice(colon + 1, end - 2).trim())}\r\n`
-      : fields.slice(start, end)
+    const value = isIt ? withoutSpace(fields.slice(colon + 1, end - 2)) : ''
+    const changed = isIt ? change(value) : value
+    all += changed === value ? line : `${fields.slice(start, colon)}: ${changed}\r\n`
     start = end
   }
   return all
@@ -76,6 +77,11 @@ export function mapField(fields: string, name: string, change: (value: string) =
 /** Names that say where a message ends, or what the connection becomes. `name` is in lower case. */
 export function isFramingName(name: string): boolean {
   return FRAMING.has(name)
+}
+
+// RFC 9110 §5.5 knows SP and HTAB alone; trim() would also take a byte A0, which ends 'à' in UTF-8.
+function withoutSpace(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade'])
