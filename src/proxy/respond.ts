@@ -5,6 +5,7 @@ import type {Action} from '../snapshot/snapshot.ts'
 import type {Exchange} from './exchange.ts'
 import {FAILURES, type Failure, type FailureCode} from './failure.ts'
 import {editFields} from './head-policy.ts'
+import {hasField} from './http1/field.ts'
 import type {RouteEntry} from './table.ts'
 
 /** Methods that a listener takes at all; routes may take fewer. */
@@ -83,6 +84,6 @@ function finishAnswer(
       ? 'Connection: keep-alive\r\n'
       : ''
     : 'Connection: close\r\n'
-  const {dateField} = exchange.client.thread.ticks
-  return `${line}${fields}${dateField}${connection}\r\n${exchange.method === 'HEAD' ? '' : body}`
+  const date = hasField(fields, 'date') ? '' : exchange.client.thread.ticks.dateField
+  return `${line}${fields}${date}${connection}\r\n${exchange.method === 'HEAD' ? '' : body}`
 }

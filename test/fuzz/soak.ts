@@ -21,7 +21,7 @@ const FAULT_SHARE = 0.04
 const ODD_SHARE = 0.1
 /**
  * Of the whole process, where the clients and instances hold bodies of a megabyte as text: their share alone moves by a
- * hundred MiB between two looks. A leak of 1 KiB per request is twice this in half an hour.
+ * hundred MiB between two looks. A leak of 100 bytes per request is more in half an hour.
  */
 const GROWTH_MAX = 256 * 2 ** 20
 /** Lines of wrong and unexplained that are shown. */

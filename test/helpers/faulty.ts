@@ -8,7 +8,9 @@ import {OK, type Origin, originOf} from './origin.ts'
 export type Fault = {
   readonly answer: string | readonly string[]
   /** Behind the answer: waits, closes, or resets. */
-  readonly then: 'waits' | 'closes' | 'resets'
+  readonly ending: 'waits' | 'closes' | 'resets'
+  /** The connection may serve the next request. */
+  readonly isSound?: boolean
 }
 
 export type FaultyOrigin = Origin & {
@@ -27,7 +29,7 @@ export async function faultyOf(scope: Scope): Promise<FaultyOrigin> {
     if (!text.includes('\r\n\r\n')) return
     if (spoiled.has(socket)) reused++
     const fault = faults[Number(/^\w+ \/fault\/(\d+) /.exec(text)?.[1] ?? -1)]
-    if (fault) spoiled.add(socket)
+    if (fault && !fault.isSound) spoiled.add(socket)
     if (fault) void play(socket, fault)
     else socket.write(OK)
   })
@@ -41,10 +43,10 @@ export async function faultyOf(scope: Scope): Promise<FaultyOrigin> {
 // ---
 
 // Pieces are written one by one, each when the one before has gone to the kernel, so that most come in reads of their own.
-async function play(socket: Socket, {answer, then}: Fault): Promise<void> {
+async function play(socket: Socket, {answer, ending}: Fault): Promise<void> {
   socket.setNoDelay()
   const pieces = typeof answer === 'string' ? [answer] : answer
   for (const piece of pieces) await new Promise<void>(resolve => void socket.write(piece, 'latin1', () => resolve()))
-  if (then === 'closes') socket.end()
-  if (then === 'resets') socket.resetAndDestroy()
+  if (ending === 'closes') socket.end()
+  if (ending === 'resets') socket.resetAndDestroy()
 }

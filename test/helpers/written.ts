@@ -51,7 +51,7 @@ export function messageOf(text: string): Message {
     values: name =>
       fields
         .filter(field => field.slice(0, field.indexOf(':')).toLowerCase() === name.toLowerCase())
-        .map(field => field.slice(field.indexOf(':') + 1).trim()),
+        .map(field => field.slice(field.indexOf(':') + 1).replace(/^[ \t]+|[ \t]+$/g, '')),
   }
 }
 

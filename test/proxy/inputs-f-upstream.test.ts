@@ -67,7 +67,7 @@ refuses(
     ...['  200 OK', '\t200 OK', '200 OK', ' 200 O\x00K', ' 200 O\rK', ' 200 O\x01K', ' 200 O\x7fK', ' 200 OK\r'].map(
       rest => `HTTP/1.1${rest}\r\n${BODY}`,
     ),
-  ].map(answer => ({answer, then: 'waits'})),
+  ].map(answer => ({answer, ending: 'waits'})),
 )
 refuses(
   '77 · an answer that ends before its head is 502',
@@ -83,15 +83,15 @@ refuses(
     ],
     ...['HTTP/1.1 200 OK\nContent-Length: 2\n\nok', 'HTTP/1.1 200 OK\r\rok', '<html>hello</html>'],
   ].flatMap(answer => [
-    {answer, then: 'closes' as const},
-    {answer, then: 'resets' as const},
+    {answer, ending: 'closes' as const},
+    {answer, ending: 'resets' as const},
   ]),
 )
 passes('77 · a status line without a phrase, or of HTTP/1.0, is none the worse', [
-  {answer: `HTTP/1.1 200\r\n${BODY}`, then: 'waits'},
-  {answer: `HTTP/1.1 200 \r\n${BODY}`, then: 'waits'},
-  {answer: `HTTP/1.0 200 OK\r\n${BODY}`, then: 'closes'},
-  {answer: `HTTP/1.1 200 \xe9 \t"\r\n${BODY}`, then: 'waits'},
+  {answer: `HTTP/1.1 200\r\n${BODY}`, ending: 'waits'},
+  {answer: `HTTP/1.1 200 \r\n${BODY}`, ending: 'waits'},
+  {answer: `HTTP/1.0 200 OK\r\n${BODY}`, ending: 'closes'},
+  {answer: `HTTP/1.1 200 \xe9 \t"\r\n${BODY}`, ending: 'waits'},
 ])
 
 refuses(
@@ -137,10 +137,10 @@ refuses(
     framed('Transfer-Encoding : chunked'),
     framed('Transfer-Encoding:\r\n chunked'),
     framed('Transfer-Encoding: chunked').replace('1.1', '1.0'),
-  ].map(answer => ({answer, then: 'waits'})),
+  ].map(answer => ({answer, ending: 'waits'})),
 )
 passes('79 · leading zeros in a length are decimal', [
-  {answer: 'HTTP/1.1 200 OK\r\nContent-Length: 002\r\n\r\nok', then: 'waits'},
+  {answer: 'HTTP/1.1 200 OK\r\nContent-Length: 002\r\n\r\nok', ending: 'waits'},
 ])
 
 refuses(
@@ -172,32 +172,32 @@ refuses(
       'just words',
       'Connection: "x"',
     ],
-  ].map(field => ({answer: ok(field), then: 'waits'})),
+  ].map(field => ({answer: ok(field), ending: 'waits'})),
 )
 passes(
   '80 · other bytes in values pass',
-  [{answer: ok('A: \t\x80\xff"', 'B:', '__proto__: c'), then: 'waits'}],
+  [{answer: ok('A: \t\x80\xff"', 'B:', '__proto__: c'), ending: 'waits'}],
   /\r\nA: \t\x80\xff"\r\nB:\r\n__proto__: c\r\n/,
 )
 
 const LARGE = `A: ${'a'.repeat(500_000)}`
 refuses('81 · a head without measure is 502', [
-  {answer: ok(LARGE), then: 'waits'},
-  {answer: Array.from({length: 600}, () => 'a'.repeat(1000)), then: 'waits'},
+  {answer: ok(LARGE), ending: 'waits'},
+  {answer: Array.from({length: 600}, () => 'a'.repeat(1000)), ending: 'waits'},
   {
     answer: ['HTTP/1.1 200 OK\r\n', ...Array.from({length: 600}, (_, index) => `A${index}: ${'a'.repeat(1000)}\r\n`)],
-    then: 'waits',
+    ending: 'waits',
   },
-  {answer: ok(...Array.from({length: 1000}, (_, index) => `A${index}: b`)), then: 'waits'},
-  {answer: ok(...Array.from({length: 250}, () => 'Connection: x')), then: 'waits'},
+  {answer: ok(...Array.from({length: 1000}, (_, index) => `A${index}: b`)), ending: 'waits'},
+  {answer: ok(...Array.from({length: 250}, () => 'Connection: x')), ending: 'waits'},
 ])
 passes('81 · a large head within measure passes', [
-  {answer: ok(...Array.from({length: 150}, (_, index) => `A${index}: ${'b'.repeat(300)}`)), then: 'waits'},
+  {answer: ok(...Array.from({length: 150}, (_, index) => `A${index}: ${'b'.repeat(300)}`)), ending: 'waits'},
 ])
 
 test('81 · interim answers without end are 502', async () => {
   const {scope, origin, proxy} = await stage()
-  const path = origin.on({answer: 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(2000) + ok(), then: 'waits'})
+  const path = origin.on({answer: 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(2000) + ok(), ending: 'waits'})
   const text = await exchange(scope, proxy.port, get('Connection: close').replace('/t', path))
   assert.equal(statusesOf(text), [502])
   assert.ok((text.match(/ 102 /g)?.length ?? 0) <= 32)
@@ -205,28 +205,32 @@ test('81 · interim answers without end are 502', async () => {
 test('81 · a few interim answers are passed on, but 100, which we gave ourselves', async () => {
   const {scope, origin, proxy} = await stage()
   const interim = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
-  const path = origin.on({answer: `HTTP/1.1 100 Continue\r\n\r\n${interim}${interim}${ok()}`, then: 'waits'})
+  const path = origin.on({
+    answer: `HTTP/1.1 100 Continue\r\n\r\n${interim}${interim}${ok()}`,
+    ending: 'waits',
+    isSound: true,
+  })
   const text = await exchange(scope, proxy.port, get('Connection: close').replace('/t', path))
   assert.ok(text.startsWith(`${interim}${interim}HTTP/1.1 200 OK\r\n`), text)
   const old = await exchange(scope, proxy.port, `GET ${path} HTTP/1.0\r\nHost: x.localhost\r\n\r\n`)
   assert.match(old, /^HTTP\/1\.1 200 OK\r\n/)
 })
 refuses('81 · interim answers that are not valid, or without a final one, are 502', [
-  {answer: `HTTP/1.1 103 Early Hints\r\nA : b\r\n\r\n${ok()}`, then: 'waits'},
-  {answer: `HTTP/1.1 199 \x00\r\n\r\n${ok()}`, then: 'waits'},
-  {answer: 'HTTP/1.1 103 Early Hints\r\n\r\n', then: 'closes'},
-  {answer: 'HTTP/1.1 100 Continue\r\n\r\n', then: 'resets'},
-  {answer: 'HTTP/1.1 100 Continue\r\n\r\nhello\r\n\r\n', then: 'waits'},
+  {answer: `HTTP/1.1 103 Early Hints\r\nA : b\r\n\r\n${ok()}`, ending: 'waits'},
+  {answer: `HTTP/1.1 199 \x00\r\n\r\n${ok()}`, ending: 'waits'},
+  {answer: 'HTTP/1.1 103 Early Hints\r\n\r\n', ending: 'closes'},
+  {answer: 'HTTP/1.1 100 Continue\r\n\r\n', ending: 'resets'},
+  {answer: 'HTTP/1.1 100 Continue\r\n\r\nhello\r\n\r\n', ending: 'waits'},
 ])
 
 refuses('82 · an unsolicited 101 is 502', [
-  {answer: 'HTTP/1.1 101 Switching Protocols\r\n\r\n', then: 'waits'},
+  {answer: 'HTTP/1.1 101 Switching Protocols\r\n\r\n', ending: 'waits'},
   {
     answer: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x00',
-    then: 'waits',
+    ending: 'waits',
   },
-  {answer: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n', then: 'closes'},
-  {answer: `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n`, then: 'waits'},
+  {answer: 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n', ending: 'closes'},
+  {answer: `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 101 Switching Protocols\r\n\r\n`, ending: 'waits'},
 ])
 
 test('77-82 · all of these were counted as errors of the instance, and none is still under way', async () => {
@@ -252,7 +256,7 @@ function stage() {
 
 function refuses(name: string, faults: readonly Fault[]): void {
   for (const fault of faults) {
-    test(`${name}: ${shown(fault.answer)}, ${fault.then}`, async () => {
+    test(`${name}: ${shown(fault.answer)}, ${fault.ending}`, async () => {
       const {scope, origin, proxy} = await stage()
       const path = origin.on(fault)
       const client = await clientOf(scope, proxy.port)
@@ -273,7 +277,11 @@ function passes(name: string, faults: readonly Fault[], pattern = /^HTTP\/1\.1 2
   for (const fault of faults) {
     test(`${name}: ${shown(fault.answer)}`, async () => {
       const {scope, origin, proxy} = await stage()
-      const text = await exchange(scope, proxy.port, get('Connection: close').replace('/t', origin.on(fault)))
+      const text = await exchange(
+        scope,
+        proxy.port,
+        get('Connection: close').replace('/t', origin.on({...fault, isSound: true})),
+      )
       assert.match(text, pattern)
       assert.is(answerOf(text).body, 'ok')
       assert.ok(answerOf(text).isComplete)

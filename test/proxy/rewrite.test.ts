@@ -121,7 +121,9 @@ test(
   scoped(async scope => {
     const {ask, answerWith} = await served(scope, ROUTES)
     for (const [url, given, seen] of REPLACED) {
-      answerWith(`HTTP/1.1 201 Created\r\nLocation: ${given}\r\nSet-Cookie: a=b; Path=${given}\r\nContent-Length: 0\r\n\r\n`)
+      answerWith(
+        `HTTP/1.1 201 Created\r\nLocation: ${given}\r\nSet-Cookie: a=b; Path=${given}\r\nContent-Length: 0\r\n\r\n`,
+      )
       const {answer} = await ask(requestFor(url))
       assert.equal(answer.values('location'), [seen], `${url} ${given}`)
       assert.equal(answer.values('set-cookie'), [`a=b; Path=${seen}`], `${url} ${given}`)
@@ -161,7 +163,9 @@ test(
   'lines that a rewrite does not concern keep their bytes',
   scoped(async scope => {
     const {ask, answerWith} = await served(scope, ROUTES)
-    answerWith('HTTP/1.1 200 OK\r\nset-COOKIE:a=b\r\nLOCATION:  login \r\nX-A:1\r\nContent-Length: 0\r\nDate: now\r\n\r\n')
+    answerWith(
+      'HTTP/1.1 200 OK\r\nset-COOKIE:a=b\r\nLOCATION:  login \r\nX-A:1\r\nContent-Length: 0\r\nDate: now\r\n\r\n',
+    )
     const {answer} = await ask(requestFor('strip.localhost/app/x'))
     assert.equal(answer.fields, [
       'set-COOKIE:a=b',

@@ -3,20 +3,24 @@
 import {STATUS_CODES} from 'node:http'
 import type {Action} from '../../snapshot/snapshot.ts'
 import type {RouteRedirect, RouteRespond} from '../config/types.ts'
+import {asciiUrl, bytesOf, fieldLine} from './ascii.ts'
+import {isOurs} from './ours.ts'
 
 const DEFAULT_REDIRECT = 308
 const DEFAULT_RESPOND = 200
 
 /** 'https://new.example.com/' and 'https://new.example.com' are the same place to append a path to. */
 export function compileRedirect({to, status = DEFAULT_REDIRECT, exact = false}: RouteRedirect): Action {
-  return {kind: 'redirect', to: exact ? to : to.replace(/\/+$/, ''), status, isExact: exact}
+  const place = asciiUrl(to)
+  // Slashes at the end of a query are a part of it.
+  return {kind: 'redirect', to: exact ? place : place.replace(/^([^?#]*?)\/+(?=$|[?#])/, '$1'), status, isExact: exact}
 }
 
 /** Status line, fields and Content-Length ready to be written; the writer adds Date and Connection. */
 export function compileRespond({status = DEFAULT_RESPOND, body = '', headers = {}}: RouteRespond): Action {
-  const bytes = Buffer.from(body, 'utf8')
+  const bytes = bytesOf(body)
   const names = new Set(Object.keys(headers).map(name => name.toLowerCase()))
-  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const fields = Object.entries(headers).flatMap(([name, value]) => (isOurs(name) ? [] : [fieldLine(name, value)]))
   if (body !== '' && !names.has('content-type')) fields.push('Content-Type: text/plain; charset=utf-8\r\n')
   // RFC 9110 §8.6: no Content-Length with 204, and 304 has no body of its own.
   if (status !== 204 && status !== 304) fields.push(`Content-Length: ${bytes.length}\r\n`)
@@ -24,6 +28,6 @@ export function compileRespond({status = DEFAULT_RESPOND, body = '', headers = {
     kind: 'respond',
     status,
     head: `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields.join('')}`,
-    body: status === 204 || status === 304 ? '' : bytes.toString('latin1'),
+    body: status === 204 || status === 304 ? '' : bytes,
   }
 }

@@ -25,12 +25,10 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
   const instances = new Map<string, Instance>()
   const pools = new Map<string, Pool>()
   const timeouts = createTimeouts()
-  const routes = config.routes.map(({value, file, line}: Placed<Written>): Route => {
-    const id = normalizeId(value.id)
-    if ('problem' in id) throw new Error(`not a route id: ${value.id}`)
-    const {host, prefix} = id
+  const named = config.routes.map(nameRoute).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  const routes = named.map(({id, host, prefix, value, file, line}): Route => {
     return {
-      id: host + prefix,
+      id,
       host,
       prefix,
       action: compileAction(value, file, options.references, pools, instances),
@@ -39,7 +37,6 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
       source: {file, line},
     }
   })
-  routes.sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const parts = {
     routes,
     pools: [...pools.values()],
@@ -50,6 +47,13 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
 }
 
 // ---
+
+// Before anything is compiled, so that pools and instances stand in the order of their routes, not of the files.
+function nameRoute(placed: Placed<Written>): Placed<Written> & {id: string; host: string; prefix: string} {
+  const name = normalizeId(placed.value.id)
+  if ('problem' in name) throw new Error(`not a route id: ${placed.value.id}`)
+  return {...placed, id: name.host + name.prefix, host: name.host, prefix: name.prefix}
+}
 
 function compileAction(
   route: Written,

@@ -2,6 +2,8 @@
 
 import type {FieldEdits, HeadPolicy} from '../../snapshot/snapshot.ts'
 import type {RouteHeaderChanges, Route as Written} from '../config/types.ts'
+import {asciiAuthority, asciiPath, fieldLine} from './ascii.ts'
+import {isOurs} from './ours.ts'
 
 /** Sent with `security: default` unless the instance says otherwise; what a browser needs to be told to be careful. */
 const SECURITY: FieldEdits['ifMissing'] = [
@@ -24,23 +26,29 @@ export function compileHead(route: Written, prefix: string): HeadPolicy | null {
 // ---
 
 function compileRewrite(route: Written, prefix: string): HeadPolicy['rewrite'] {
-  if (route.rewrite) return {cut: prefix.length, put: route.rewrite.prefix.replace(/\/+$/, '')}
+  if (route.rewrite) return {cut: prefix.length, put: asciiPath(route.rewrite.prefix).replace(/\/+$/, '')}
   return route.stripPrefix === true && prefix !== '' ? {cut: prefix.length, put: ''} : null
 }
 
 function compileHost(text: string): HeadPolicy['host'] {
   if (text === 'preserve' || text === 'target') return {kind: text}
-  return {kind: 'literal', value: text}
+  return {kind: 'literal', value: asciiAuthority(text)}
 }
 
 // First remove, then set, then add: a name that is set loses what was there.
 function compileEdits(changes: RouteHeaderChanges | undefined, ifMissing: FieldEdits['ifMissing']): FieldEdits {
-  const set = Object.entries(changes?.set ?? {})
-  const add = Object.entries(changes?.add ?? {})
-  const drop = new Set([...(changes?.remove ?? []), ...set.map(([name]) => name)].map(name => name.toLowerCase()))
-  const append = [...set, ...add].map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  const set = fieldsOf(changes?.set)
+  const add = fieldsOf(changes?.add)
+  const remove = (changes?.remove ?? []).filter(name => !isOurs(name) && name.toLowerCase() !== 'host')
+  const drop = new Set([...remove, ...set.map(([name]) => name)].map(name => name.toLowerCase()))
+  const append = [...set, ...add].map(([name, value]) => fieldLine(name, value)).join('')
   const named = new Set([...set, ...add].map(([name]) => name.toLowerCase()))
   return {drop: [...drop], append, ifMissing: ifMissing.filter(([name]) => !named.has(name))}
+}
+
+// A second Content-Length is another message to whoever reads it (RFC 9112 §6.3), and a request without Host is none.
+function fieldsOf(written: Readonly<Record<string, string>> | undefined): [string, string][] {
+  return Object.entries(written ?? {}).filter(([name]) => !isOurs(name))
 }
 
 function isEmpty(edits: FieldEdits): boolean {

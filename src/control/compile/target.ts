@@ -10,9 +10,11 @@ const PORTS: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443}
 export function readTarget(target: string, tls: Partial<UpstreamTls>): {instance: Instance; basePath: string} {
   const url = new URL(target)
   const port = url.port === '' ? (PORTS[url.protocol] ?? 0) : Number(url.port)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+  // A dot at the end of a name is the root of DNS; certificates are never made out with it.
+  const name = url.hostname.replace(/\.$/, '')
+  const host = name.replace(/^\[|\]$/g, '')
   const basePath = url.pathname.replace(/\/+$/, '')
-  const key = `${url.protocol}//${url.hostname}:${port}`
+  const key = `${url.protocol}//${name}:${port}`
   if (url.protocol === 'http:') return {instance: {key, scheme: 'http', host, port, tls: null}, basePath}
   const whole: UpstreamTls = {serverName: isIP(host) ? '' : host, ca: '', cert: '', key: '', insecure: false, ...tls}
   return {instance: {key: key + markOf(tls), scheme: 'https', host, port, tls: whole}, basePath}

@@ -2,7 +2,8 @@
 // cost is per chunk. Extensions and trailers are not in what is passed on: the scanner names the ranges that are, and keeps
 // the trailers apart for whoever may have them.
 
-import {CLASS, COLON, CR, HEX, LF, SEMICOLON, SPACE, TAB, TOKEN, VALUE} from './bytes.ts'
+import {CLASS, COLON, CR, HEX, LF, SEMICOLON, TOKEN, VALUE} from './bytes.ts'
+import {isFramingName} from './field.ts'
 
 /** 13 hex digits hold every size below 2^53. */
 const SIZE_DIGITS_MAX = 13
@@ -27,6 +28,14 @@ const TRAILER_VALUE = 9
 const TRAILER_LF = 10
 const LAST_LF = 11
 
+// Where an extension stands: ';' token [ '=' ( token | quoted-string ) ], with nothing between.
+const NAME_START = 0
+const NAME = 1
+const WORD_START = 2
+const WORD = 3
+const QUOTED = 4
+const QUOTED_END = 5
+
 export class ChunkScanner {
   /** Pairs [from, to) of the bytes last scanned that are to be passed on. */
   readonly ranges: number[] = []
@@ -38,8 +47,8 @@ export class ChunkScanner {
   #size = 0
   #digits = 0
   #extensionBytes = 0
-  #isQuoted = false
-  #isExtensionEmpty = false
+  #extension = NAME_START
+  #trailerName = ''
   #trailerBytes = 0
   /** Is the byte at hand one that is passed on? Carried from one read to the next. */
   #isKept: boolean
@@ -81,7 +90,7 @@ export class ChunkScanner {
             this.#state = SIZE_LF
           } else if (byte === SEMICOLON) {
             this.#state = EXTENSION
-            this.#isExtensionEmpty = true
+            this.#extension = NAME_START
             if (whole) kept = this.#cut(kept, at)
           } else {
             return INVALID
@@ -89,7 +98,7 @@ export class ChunkScanner {
           break
         case EXTENSION:
           if (byte === CR) {
-            if (this.#isQuoted || this.#isExtensionEmpty) return INVALID
+            if (this.#extension !== NAME && this.#extension !== WORD && this.#extension !== QUOTED_END) return INVALID
             this.#state = SIZE_LF
             if (whole) kept = at
           } else if (!this.#takeExtension(byte, bits)) {
@@ -121,11 +130,18 @@ export class ChunkScanner {
           if ((bits & TOKEN) === 0) return INVALID
           if (whole) kept = this.#cut(kept, at)
           if (trailersFrom < 0) trailersFrom = at
+          this.#trailerName = String.fromCharCode(byte)
           this.#state = TRAILER_NAME
           break
         case TRAILER_NAME:
-          if (byte === COLON) this.#state = TRAILER_VALUE
-          else if ((bits & TOKEN) === 0) return INVALID
+          if (byte === COLON) {
+            // Another length behind the body is an attack, not a trailer.
+            if (isFramingName(this.#trailerName.toLowerCase())) return INVALID
+            this.#state = TRAILER_VALUE
+          } else {
+            if ((bits & TOKEN) === 0) return INVALID
+            this.#trailerName += String.fromCharCode(byte)
+          }
           break
         case TRAILER_VALUE:
           if (byte === CR) this.#state = TRAILER_LF
@@ -152,15 +168,31 @@ export class ChunkScanner {
   // Extensions are dropped, but only what is an extension may be dropped: a bare ';', a control character or an open quote
   // is where two parsers part ways ("funky chunks", 2025).
   #takeExtension(byte: number, bits: number): boolean {
-    if (++this.#extensionBytes > EXTENSION_BYTES_MAX || (bits & VALUE) === 0 || byte > 126) return false
-    if (byte === QUOTE) this.#isQuoted = !this.#isQuoted
-    if (byte === BACKSLASH) return false
-    if (this.#isQuoted) this.#isExtensionEmpty = false
-    else if (byte === SEMICOLON) {
-      if (this.#isExtensionEmpty) return false
-      this.#isExtensionEmpty = true
-    } else if (byte !== SPACE && byte !== TAB) this.#isExtensionEmpty = false
-    return true
+    if (++this.#extensionBytes > EXTENSION_BYTES_MAX) return false
+    const isToken = (bits & TOKEN) !== 0
+    switch (this.#extension) {
+      case NAME_START:
+        this.#extension = NAME
+        return isToken
+      case NAME:
+        if (byte === SEMICOLON) this.#extension = NAME_START
+        else if (byte === EQUALS) this.#extension = WORD_START
+        else return isToken
+        return true
+      case WORD_START:
+        this.#extension = byte === QUOTE ? QUOTED : WORD
+        return byte === QUOTE || isToken
+      case WORD:
+        if (byte !== SEMICOLON) return isToken
+        this.#extension = NAME_START
+        return true
+      case QUOTED:
+        if (byte === QUOTE) this.#extension = QUOTED_END
+        return (bits & VALUE) !== 0 && byte <= 126 && byte !== BACKSLASH
+      default:
+        this.#extension = NAME_START
+        return byte === SEMICOLON
+    }
   }
 
   #cut(from: number, to: number): number {
@@ -172,6 +204,7 @@ export class ChunkScanner {
 // ---
 
 const QUOTE = 34
+const EQUALS = 61
 const BACKSLASH = 92
 
 function hexOf(byte: number): number {

@@ -346,6 +346,10 @@ function skipEmptyLines(bytes: Buffer): number {
 
 function waitForMore(client: ClientConnection, bytes: Buffer, start: number): void {
   const {edge, ticks} = client.thread
+  if (client.hasEnded) {
+    client.close()
+    return
+  }
   // The time for a head is counted from its first byte, whatever comes after.
   if (client.searchFrom === 0) client.deadlineMs = ticks.nowMs + edge.headerTimeoutMs
   client.searchFrom = Math.max(1, bytes.length - 3)

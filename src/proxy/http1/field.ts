@@ -58,7 +58,7 @@ export function hasField(fields: string, name: string): boolean {
   return false
 }
 
-/** Field lines with the value of each line of that name replaced by what `change` makes of it; a line that it leaves as it is keeps its bytes. */
+/** Field lines with each value of that name as `change` makes it; a line that it leaves as it is keeps its bytes. */
 export function mapField(fields: string, name: string, change: (value: string) => string): string {
   let all = ''
   for (let start = 0; start < fields.length; ) {
@@ -79,9 +79,19 @@ export function isFramingName(name: string): boolean {
   return FRAMING.has(name)
 }
 
+// ---
+
 // RFC 9110 §5.5 knows SP and HTAB alone; trim() would also take a byte A0, which ends 'à' in UTF-8.
 function withoutSpace(text: string): string {
-  return text.replace(/^[ \t]+|[ \t]+$/g, '')
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB
 }
 
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade'])

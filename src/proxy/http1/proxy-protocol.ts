@@ -8,6 +8,7 @@ export type ProxyHeader = {readonly address: string; readonly end: number}
 
 /** §2.1: the longest line with its CRLF. */
 const V1_BYTES_MAX = 107
+const PORT_MAX = 65535
 /** Addresses and TLVs of a version 2 header; senders use some dozens. */
 const V2_BYTES_MAX = 4096
 const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
@@ -28,9 +29,15 @@ function readVersion1(bytes: Buffer): ProxyHeader | 'more' | 'invalid' {
   if (end < 0) return text.length < V1_BYTES_MAX ? 'more' : 'invalid'
   if (/^PROXY UNKNOWN( |$)/.test(text.slice(0, end))) return {address: '', end: end + 2}
   const match = /^PROXY (TCP4|TCP6) (\S+) (\S+) (\d{1,5}) (\d{1,5})$/.exec(text.slice(0, end))
-  const family = match?.[1] === 'TCP4' ? 4 : 6
-  const address = match?.[2] ?? ''
-  return match && isIP(address) === family && isIP(match[3] ?? '') === family ? {address, end: end + 2} : 'invalid'
+  const [, protocol, address = '', destination = '', from, to] = match ?? []
+  const family = protocol === 'TCP4' ? 4 : 6
+  if (!isAddress(address, family) || !isAddress(destination, family)) return 'invalid'
+  return Number(from) <= PORT_MAX && Number(to) <= PORT_MAX ? {address, end: end + 2} : 'invalid'
+}
+
+// Without the scope that isIP lets pass: 'fe80::1%eth0' means something to the sender alone.
+function isAddress(text: string, family: 4 | 6): boolean {
+  return isIP(text) === family && !text.includes('%')
 }
 
 // §2.2: 12 bytes of signature, version and command, family and protocol, length.

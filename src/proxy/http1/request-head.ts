@@ -13,6 +13,7 @@ import {
   QUESTION,
   SLASH,
   SPACE,
+  TAB,
   TARGET,
   TOKEN,
   UNDECIDED,
@@ -92,6 +93,7 @@ export function parseRequestHead(
  */
 export function judgePartialHead(bytes: Buffer): FailureCode | null {
   const text = bytes.latin1Slice(0, bytes.length)
+  if (text === '\r') return null
   if (/(?:^|[^\r])\n|\r[^\n]/.test(text)) return 'bad-request'
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{0,32}(?:$| )/.test(text)) return 'bad-request'
   return text.length > TARGET_BYTES_MAX + METHOD_BYTES_MAX && !text.includes('\r') ? 'uri-too-long' : null
@@ -208,7 +210,9 @@ function parseVersion(bytes: Buffer, at: number, head: RequestHead): FailureCode
       return null
     }
   }
-  return /^HTTP\/\d\.\d\r\n$/.test(bytes.latin1Slice(at, at + 10)) ? 'version-unsupported' : 'bad-request'
+  return /^HTTP\/\d\.\d\r\n$/.test(bytes.latin1Slice(at, Math.min(at + 10, bytes.length)))
+    ? 'version-unsupported'
+    : 'bad-request'
 }
 
 // RFC 9112 §3.2: absolute-form is taken apart, asterisk-form is for OPTIONS alone, CONNECT is not served.
@@ -269,6 +273,8 @@ function parseFields(
     if (start > runStart) head.fields += text.slice(runStart - from, start - from)
     runStart = at
     if (meaning <= DROP) continue
+    // llhttp does not take 'chunked<TAB>' for chunked: who frames by it must not be given the choice.
+    if (meaning === TRANSFER_ENCODING && bytes[at - 3] === TAB) return 'bad-framing'
     const problem = takeField(meaning, trimmed(bytes, nameEnd + 1, at - 2), head)
     if (problem) return problem
   }

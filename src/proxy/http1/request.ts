@@ -26,7 +26,9 @@ export function beginRequest(client: ClientConnection, head: RequestHead): void 
   if (bodyLeft !== 0) client.startPace()
   client.exchange = exchange
   if (head.target === '*') {
-    client.answer(exchange, optionsAnswer(client.thread.ticks.dateField, !isPersistent))
+    // What follows may be its body: it must not be read as a request.
+    exchange.isPersistent &&= exchange.isRequestDone
+    client.answer(exchange, optionsAnswer(client.thread.ticks.dateField, !exchange.isPersistent))
     return
   }
   const failure = route(client, exchange, head, table)

@@ -2,7 +2,7 @@
 // the failure that the client is told; the connection is then never used again.
 
 import type {FailureCode} from '../failure.ts'
-import {CLASS, COLON, CR, DIGIT, equalsIgnoreCase, LF, SPACE, TOKEN, VALUE} from './bytes.ts'
+import {CLASS, COLON, CR, DIGIT, equalsIgnoreCase, LF, SPACE, TAB, TOKEN, VALUE} from './bytes.ts'
 import {listOf, parseLength, trimmed, withoutFields} from './field.ts'
 
 /** One record per worker, filled anew by every parse. */
@@ -84,7 +84,7 @@ function parseStatusLine(bytes: Buffer, start: number, head: ResponseHead): numb
   let at = reasonStart
   if (bytes[at] === SPACE) while (((CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++
   if (bytes[at] !== CR || bytes[at + 1] !== LF) return -1
-  head.reason = status === 200 && at - reasonStart === 3 ? ' OK' : bytes.latin1Slice(reasonStart, at)
+  head.reason = bytes.latin1Slice(reasonStart, at)
   return at + 2
 }
 
@@ -116,6 +116,7 @@ function parseFields(
     }
     if (start > runStart) head.fields += text.slice(runStart - from, start - from)
     runStart = at
+    if (meaning === TRANSFER_ENCODING && bytes[at - 3] === TAB) return 'response-invalid'
     if (meaning !== DROP && !takeField(meaning, trimmed(bytes, nameEnd + 1, at - 2), head)) return 'response-invalid'
   }
   if (runStart === from) head.fields = text
@@ -165,6 +166,8 @@ function takeField(meaning: number, value: string, head: ResponseHead): boolean 
 
 function settle(head: ResponseHead): FailureCode | null {
   if (head.isChunked && (head.contentLength >= 0 || head.minor === 0)) return 'response-invalid'
+  // RFC 9110 §8.6: an interim answer has no body, so one that says it has is read in two ways.
+  if (head.status < 200 && (head.isChunked || head.contentLength >= 0)) return 'response-invalid'
   if (connection === '' || connection === 'keep-alive') {
     if (connection !== '' && head.minor === 0) head.isPersistent = true
     return null

@@ -167,6 +167,8 @@ export class ResponseReader {
     if (exchange.method === 'HEAD' || head.status === 204 || head.status === 304) {
       this.#mode = COUNTED
       this.#left = 0
+      // A body that is announced where none may be could come yet, and meet the next request.
+      if (head.status === 204 && (head.isChunked || head.contentLength > 0)) this.#isReusable = false
       return head.status === 204 ? '' : length
     }
     if (head.contentLength >= 0) {

@@ -1,0 +1,62 @@
+// One process of the end-to-end benchmark: `peer.ts ROLE ORIGIN-PORT`, prints its port.
+
+import {Agent, createServer, request} from 'node:http'
+import {createServer as createTcpServer} from 'node:net'
+import httpProxy from 'http-proxy'
+import {createScope} from '../../src/base/scope.ts'
+import {proxyOf} from '../helpers/proxy.ts'
+
+const [, , role, originText] = process.argv
+const origin = Number(originText)
+const ANSWER = Buffer.from(
+  `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n${'x'.repeat(1024)}`,
+)
+
+console.log(await listenAs(role ?? ''))
+
+// ---
+
+async function listenAs(name: string): Promise<number> {
+  switch (name) {
+    case 'origin':
+      return portOf(
+        createTcpServer(
+          {noDelay: true},
+          socket => void socket.on('data', () => socket.write(ANSWER)).on('error', () => {}),
+        ),
+      )
+    case 'ours':
+      return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`})).port
+    case 'http-proxy': {
+      const proxy = httpProxy.createProxyServer({agent: new Agent({keepAlive: true, maxSockets: 256}), xfwd: true})
+      return portOf(
+        createServer((incoming, outgoing) => proxy.web(incoming, outgoing, {target: `http://127.0.0.1:${origin}`})),
+      )
+    }
+    default:
+      return portOf(plainProxy())
+  }
+}
+
+// The least that node:http needs for the same work.
+function plainProxy() {
+  const agent = new Agent({keepAlive: true, maxSockets: 256})
+  return createServer((incoming, outgoing) => {
+    const {method, url: path, headers} = incoming
+    const forwarded = {...headers, 'x-forwarded-for': incoming.socket.remoteAddress}
+    const upstream = request({agent, host: '127.0.0.1', port: origin, method, path, headers: forwarded}, answer => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(outgoing)
+    })
+    incoming.pipe(upstream)
+  })
+}
+
+function portOf(server: ReturnType<typeof createTcpServer>): Promise<number> {
+  return new Promise(resolve => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      resolve(address !== null && typeof address === 'object' ? address.port : 0)
+    })
+  })
+}
