@@ -35,6 +35,8 @@ export type DaemonOptions = {
   readonly resolve?: (host: string) => Promise<readonly string[]>
 }
 
+/** A WebSocket whose route has changed may go on for this long. */
+const TUNNEL_DRAIN_MS = 30_000
 const NO_LISTENERS: Listeners = {http: [], https: [], service: []}
 
 /**
@@ -57,6 +59,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
         ...settings.edge,
         trustedProxies: settings.trustedProxies,
         proxyProtocol: settings.proxyProtocol,
+        tunnelDrainMs: TUNNEL_DRAIN_MS,
         // Another one for every daemon: a request that meets its own name in Via goes in a circle, one that meets a
         // second routesd does not.
         pseudonym: `routesd-${randomBytes(4).toString('hex')}`,

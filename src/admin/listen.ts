@@ -5,10 +5,11 @@
 // behind. Elsewhere there is no such thing, and two daemons must not be started on a stale socket at the same instant.
 
 import {createHash} from 'node:crypto'
-import {lstat, mkdir, realpath, unlink} from 'node:fs/promises'
+import {lstat, realpath, unlink} from 'node:fs/promises'
 import {connect, createServer, type Server} from 'node:net'
 import {basename, dirname, join} from 'node:path'
 import {AppError, codeOf, messageOf} from '../base/errors.ts'
+import {createFolder} from '../base/files.ts'
 import type {Log} from '../base/log.ts'
 import {checkSocketPath} from './socket-path.ts'
 
@@ -20,7 +21,7 @@ const LOCK_RETRY_MS = 10
 export async function listenAlone(server: Server, socket: string, log: Log): Promise<void> {
   checkSocketPath(socket)
   try {
-    await mkdir(dirname(socket), {recursive: true, mode: 0o700})
+    await createFolder(dirname(socket), 0o700)
     if (await tryListen(server, socket)) return
     await withLock(socket, async () => {
       await removeStale(socket)

@@ -1,7 +1,7 @@
 // Files that a crash may interrupt: the reader sees the old content or the new, never a part.
 
 import {randomBytes} from 'node:crypto'
-import {mkdir, open, readFile, rename, unlink} from 'node:fs/promises'
+import {access, mkdir, open, readFile, rename, unlink} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
 import {codeOf} from './errors.ts'
 
@@ -37,11 +37,34 @@ export async function readTextIfExists(path: string): Promise<string | null> {
   }
 }
 
+/**
+ * Creates a folder and those above it, with `mode`; one that is there is left as it is. Not `mkdir(…, {recursive})`, which
+ * never returns where a file system answers ENOENT to every name (Node on /proc).
+ */
+export async function createFolder(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, mode)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    const parent = dirname(path)
+    if (codeOf(error) !== 'ENOENT' || parent === path || (await isThere(parent))) throw error
+    await createFolder(parent, mode)
+    await mkdir(path, mode)
+  }
+}
+
 /** Creates the state folder (0700) with a .gitignore of '*', so that it can lie inside a checkout. */
 export async function createStateFolder(path: string): Promise<void> {
-  await mkdir(path, {recursive: true, mode: 0o700})
+  await createFolder(path, 0o700)
   const ignore = join(path, '.gitignore')
   if ((await readTextIfExists(ignore)) === null) await writeAtomic(ignore, '*\n', 0o600)
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Makes a rename durable: without it a power cut may bring the old name back. */

@@ -9,6 +9,7 @@ import type {Status} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
 import {AppError, EXIT, messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
+import {releaseMemory} from '../base/memory.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
@@ -74,6 +75,8 @@ export class StartRefused extends AppError {
 
 // A merge that lies around must not keep a daemon from starting; the run after the start waits the usual time.
 const BLOCKED_AT_START_MS = 2_000
+/** Routes from which on a start leaves more memory behind than it needs to go on. */
+const LARGE_START = 10_000
 const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000} as const
 
 type Read = {
@@ -100,6 +103,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let fetched: string | null = null
   let failed: string | null = null
   let judged: {readonly key: string; readonly refusal: Refusal | null} | null = null
+  const firstServed = Promise.withResolvers<void>()
   let starting = true
   let startFailure: unknown = null
   const firstRun = Promise.withResolvers<void>()
@@ -254,6 +258,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     conditions.put('ApplyFailed', null)
     served = next
     await resolver.watch(hosts)
+    if (starting && next.snapshot.routes.length >= LARGE_START) releaseMemory()
+    firstServed.resolve()
   }
 
   async function remember(revision: string, files: readonly SourceFile[]): Promise<void> {

@@ -12,6 +12,8 @@ export type Edge = {
   readonly headers: number
   /** A client that sends a body, or takes an answer, more slowly than this is cut off. */
   readonly bodyRateBytesPerS: number
+  /** How long a tunnel may go on when its route has changed. */
+  readonly tunnelDrainMs: number
   /** CIDRs whose forwarding fields are believed. */
   readonly trustedProxies: readonly string[]
   /** Connections from `trustedProxies` begin with a PROXY header. */

@@ -93,3 +93,8 @@ export const FAILURES = {
     text: 'a fault in the proxy',
   },
 } as const satisfies Record<string, Failure>
+
+/** A client that sends what it should not is not listened to any further. */
+export function endsConnection(code: FailureCode): boolean {
+  return FAILURES[code].error === 'http_request_error'
+}

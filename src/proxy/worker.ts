@@ -11,8 +11,6 @@ import {TICK_MS} from './ticks.ts'
 
 /** Idle connections to instances are looked through every so many ticks. */
 const TRIM_TICKS = 10
-/** A tunnel whose route has changed may go on for this long. */
-const TUNNEL_DRAIN_MS = 30_000
 
 const thread = new Thread(workerData as WorkerStart)
 const servers: Server[] = []
@@ -63,7 +61,7 @@ async function receive(message: ToWorker): Promise<void> {
 function swap(table: Table): void {
   thread.table = table
   for (const {tunnel} of thread.clients) {
-    if (tunnel && !isSameRoute(table, tunnel.route)) tunnel.retire(TUNNEL_DRAIN_MS)
+    if (tunnel && !isSameRoute(table, tunnel.route)) tunnel.retire(thread.edge.tunnelDrainMs)
   }
 }
 

@@ -1,7 +1,7 @@
 // Who takes a URL, and why the others do not. Pure: the same index and the same rules as the data plane.
 
 import {formatDuration} from '../base/units.ts'
-import type {Action, Member, Pool, Route, Snapshot} from '../snapshot/snapshot.ts'
+import type {Action, FieldEdits, Member, Pool, Route, Snapshot} from '../snapshot/snapshot.ts'
 import {parseRequest, type RoutedRequest} from './request.ts'
 import {redirectLocation, rewritePath} from './rewrite.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from './routing.ts'
@@ -160,12 +160,20 @@ function policiesOf({head, timeouts}: Route): {name: string; value: string}[] {
     policies.push({name: 'rewrite', value: rewrite.put === '' ? 'the prefix is stripped' : `prefix ${rewrite.put}`})
   if (host.kind !== 'preserve')
     policies.push({name: 'hostHeader', value: host.kind === 'literal' ? host.value : host.kind})
-  for (const [side, {drop, append, ifMissing}] of Object.entries({request, response})) {
-    if (drop.length > 0) policies.push({name: `headers.${side}.remove`, value: drop.join(', ')})
-    const lines = [append, ...ifMissing.map(([, line]) => line)].join('')
-    if (lines !== '') policies.push({name: `headers.${side}.set`, value: lines.trim().replaceAll('\r\n', ', ')})
-  }
+  for (const [side, edits] of Object.entries({request, response})) policies.push(...editsOf(side, edits))
   return policies
+}
+
+// What is set was removed first, which is no news.
+function editsOf(side: string, {drop, append, ifMissing}: FieldEdits): {name: string; value: string}[] {
+  const lines = [append, ...ifMissing.map(([, line]) => line)].join('').split('\r\n').slice(0, -1)
+  const written = new Set(lines.map(line => line.slice(0, line.indexOf(':')).toLowerCase()))
+  const removed = drop.filter(name => !written.has(name))
+  // Lines hold bytes as latin1; people wrote UTF-8.
+  const values = {remove: removed.join(', '), set: Buffer.from(lines.join(', '), 'latin1').toString('utf8')}
+  return Object.entries(values).flatMap(([what, value]) =>
+    value === '' ? [] : [{name: `headers.${side}.${what}`, value}],
+  )
 }
 
 function refused(snapshot: Snapshot, method: string, url: string, why: string): Explanation {

@@ -13,7 +13,7 @@ export function normalizeHost(value: string): string {
   if (!match || Number(match[2] ?? 0) > 65535) return ''
   const host = (match[1] ?? '').toLowerCase()
   const bare = host.endsWith('.') ? host.slice(0, -1) : host
-  return bare === '' || bare.startsWith('.') || bare.includes('..') ? '' : bare
+  return bare === '' || bare.startsWith('.') || host.includes('..') ? '' : bare
 }
 
 /** 'a.example.com' → 'example.com'; '' for a bare name and for an IP, so that '*.localhost' never takes 'localhost'. */

@@ -1,9 +1,21 @@
 // The main thread's side of the counters: gives every key (a route id, an origin) a slot that it keeps across reloads,
 // adds segments when slots run out, and sums what the workers counted.
 
-import {createSegment, ERRORS, FIELDS, IN_FLIGHT, laneOf, REQUESTS, recordOf, SLOTS, segmentOf} from './segment.ts'
+import {
+  BYTES_IN,
+  BYTES_OUT,
+  createSegment,
+  ERRORS,
+  FIELDS,
+  IN_FLIGHT,
+  laneOf,
+  REQUESTS,
+  recordOf,
+  SLOTS,
+  segmentOf,
+} from './segment.ts'
 
-export type Counters = {requests: number; errors: number; inFlight: number}
+export type Counters = {requests: number; errors: number; inFlight: number; bytesIn: number; bytesOut: number}
 
 export type Board = {
   /** The slot of a key; a new key gets a free one and may add a segment. */
@@ -73,8 +85,14 @@ export function createBoard(lanes: number): Board {
     segments: () => segments,
     read(key) {
       const slot = slots.get(key)
-      if (slot === undefined) return {requests: 0, errors: 0, inFlight: 0}
-      return {requests: sum(slot, REQUESTS), errors: sum(slot, ERRORS), inFlight: sum(slot, IN_FLIGHT)}
+      const count = (field: number) => (slot === undefined ? 0 : sum(slot, field))
+      return {
+        requests: count(REQUESTS),
+        errors: count(ERRORS),
+        inFlight: count(IN_FLIGHT),
+        bytesIn: count(BYTES_IN),
+        bytesOut: count(BYTES_OUT),
+      }
     },
     forgetInFlight(lane) {
       for (const lanesOfSegment of views) {

@@ -13,6 +13,9 @@ export const FIELDS = 8
 export const REQUESTS = 0
 export const ERRORS = 1
 export const IN_FLIGHT = 2
+/** Of upgraded connections, from the client and to it. */
+export const BYTES_IN = 3
+export const BYTES_OUT = 4
 
 export function createSegment(lanes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(lanes * SLOTS * FIELDS * Float64Array.BYTES_PER_ELEMENT)

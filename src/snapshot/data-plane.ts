@@ -34,4 +34,11 @@ export type WorkerStats = {
   readonly revision: string
 }
 
-export type Counted = {readonly requests: number; readonly errors: number; readonly inFlight: number}
+export type Counted = {
+  readonly requests: number
+  readonly errors: number
+  readonly inFlight: number
+  /** Of upgraded connections, from their clients and to them. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+}

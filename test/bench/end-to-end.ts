@@ -14,7 +14,7 @@ const TICK_US = 10_000
 
 /** Measures each proxy in turn, `rounds` times interleaved, and returns the median of each. */
 export async function endToEnd(rounds: number, seconds: number): Promise<Measured[]> {
-  const origin = await start('origin')
+  const origin = await startPeer('origin')
   const results = new Map<string, Measured[]>()
   try {
     for (let round = 0; round < rounds; round++) {
@@ -31,11 +31,10 @@ export async function endToEnd(rounds: number, seconds: number): Promise<Measure
   )
 }
 
-// ---
+export type Peer = {readonly child: ChildProcess; readonly port: number}
 
-type Started = {readonly child: ChildProcess; readonly port: number}
-
-function start(role: string, origin = 0): Promise<Started> {
+/** Starts one of the processes of peer.ts and waits for its port. */
+export function startPeer(role: string, origin = 0): Promise<Peer> {
   const child = spawn(process.execPath, ['--no-warnings', join(import.meta.dirname, 'peer.ts'), role, String(origin)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -45,8 +44,10 @@ function start(role: string, origin = 0): Promise<Started> {
   })
 }
 
+// ---
+
 async function measure(name: string, origin: number, seconds: number): Promise<Measured> {
-  const proxy = await start(name, origin)
+  const proxy = await startPeer(name, origin)
   try {
     await load(proxy.port, 0.5)
     const before = cpuTicks(proxy.child.pid ?? 0)

@@ -75,7 +75,8 @@ export function readRequests(bytes: Buffer, most = 1000): OwnRequests {
       authority: head.authority,
       contentLength: head.contentLength,
       isChunked: head.isChunked,
-      isKeptAlive: head.isPersistent,
+      // Who is refused is not listened to any further.
+      isKeptAlive: head.isPersistent && isDecided,
       local: !isDecided ? decided : head.target === '*' ? 'options' : head.upgrade === 'websocket' ? 'upgrade' : null,
       fields: head.fields,
       body: '',
@@ -181,7 +182,7 @@ function judgeStart(bytes: Buffer, start: number): OwnRequests['stop'] {
 
 // As `route` in client.ts does, for a host that has a route for everything.
 function decide(head: RequestHead): FailureCode | {target: string} {
-  if (head.target === '*') return {target: '*'}
+  if (head.target === '*') return normalizeHost(head.host) === '' ? 'bad-host' : {target: '*'}
   if (normalizeHost(head.authority === '' ? head.host : head.authority) === '') return 'bad-host'
   if (head.authority !== '' && head.host !== '' && head.host.toLowerCase() !== head.authority.toLowerCase())
     return 'bad-host'

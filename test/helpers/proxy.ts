@@ -6,7 +6,7 @@ import type {Scope} from '../../src/base/scope.ts'
 import type {Edge} from '../../src/proxy/edge.ts'
 import {createDataPlane} from '../../src/proxy/plane.ts'
 import type {DataPlane} from '../../src/snapshot/data-plane.ts'
-import type {ForwardHeaders, Snapshot, Timeouts} from '../../src/snapshot/snapshot.ts'
+import type {ForwardHeaders, HeadPolicy, Snapshot, Timeouts, UpstreamTls} from '../../src/snapshot/snapshot.ts'
 
 export type Proxy = {readonly port: number; readonly plane: DataPlane}
 
@@ -19,9 +19,13 @@ export type SnapshotOptions = {
   readonly revision?: string
   readonly timeouts?: Partial<Timeouts>
   readonly forward?: Partial<ForwardHeaders>
+  readonly head?: HeadPolicy | null
+  /** Of instances with an 'https:' target. */
+  readonly tls?: Partial<UpstreamTls>
 }
 
-const EDGE: Edge = {
+/** What a listener allows unless a test says otherwise. */
+export const EDGE: Edge = {
   maxConnections: 20_000,
   perClient: null,
   requestsPerConnection: 100_000,
@@ -30,6 +34,7 @@ const EDGE: Edge = {
   headBytes: 32_768,
   headers: 100,
   bodyRateBytesPerS: 240,
+  tunnelDrainMs: 30_000,
   trustedProxies: [],
   proxyProtocol: false,
   pseudonym: 'routesd',
@@ -42,6 +47,8 @@ const TIMEOUTS: Timeouts = {
   idleMs: 60_000,
   tunnelMs: 3_600_000,
 }
+
+const TLS: UpstreamTls = {serverName: '', ca: '', cert: '', key: '', insecure: false}
 
 /** Serves `{id: target}` until the scope closes. */
 export function proxyOf(
@@ -71,7 +78,8 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
 /** A snapshot as the compiler would make it. */
 export function snapshotOf(routes: Readonly<Record<string, string>>, options: SnapshotOptions = {}): Snapshot {
   const targets = [...new Set(Object.values(routes))].map(target => ({target, url: new URL(target)}))
-  const origin = (url: URL) => `http://${url.hostname}:${url.port || 80}`
+  const origin = ({protocol, hostname, port}: URL) =>
+    `${protocol}//${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
   return {
     revision: options.revision ?? 'test',
     content: JSON.stringify([routes, options]),
@@ -82,7 +90,7 @@ export function snapshotOf(routes: Readonly<Record<string, string>>, options: Sn
         host: slash < 0 ? id : id.slice(0, slash),
         prefix: slash < 0 ? '' : id.slice(slash),
         action: {kind: 'forward', pool: target},
-        head: null,
+        head: options.head ?? null,
         timeouts: {...TIMEOUTS, ...options.timeouts},
         source: {file: 'routes.d/test.yaml', line: 1},
       }
@@ -94,10 +102,10 @@ export function snapshotOf(routes: Readonly<Record<string, string>>, options: Sn
     })),
     instances: targets.map(({url}) => ({
       key: origin(url),
-      scheme: 'http',
+      scheme: url.protocol === 'https:' ? 'https' : 'http',
       host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: Number(url.port || 80),
-      tls: null,
+      port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+      tls: url.protocol === 'https:' ? {...TLS, ...options.tls} : null,
     })),
     forward: {forwarded: false, via: false, requestId: false, traceparent: false, ...options.forward},
   }

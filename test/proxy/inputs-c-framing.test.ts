@@ -179,7 +179,7 @@ refuses(stage, '44 · two Transfer-Encoding fields are refused and close', {stat
   framed('Transfer-Encoding: x', 'Transfer-Encoding: chunked'),
   framed('Transfer-Encoding: chunked', 'transfer-encoding: cow'),
 ])
-for (const coding of [' chunked', '\tchunked\t', 'chunked', ' CHUNKED', ' cHuNkEd']) {
+for (const coding of [' chunked', '  chunked ', 'chunked', ' CHUNKED', ' cHuNkEd']) {
   accepts(
     stage,
     '44 · chunked in any case is forwarded as ours',

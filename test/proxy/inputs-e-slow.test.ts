@@ -91,7 +91,7 @@ test(
     client.send(get())
     await until('the request', () => origin.accepted() === 1)
     await until('the end of the answer', () => origin.open() === 0, 20_000)
-    assert.is(plane.routeStats('x.localhost').inFlight, 0)
+    await until('the books', () => plane.routeStats('x.localhost').inFlight === 0)
   }),
 )
 

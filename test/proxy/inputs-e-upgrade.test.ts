@@ -75,7 +75,7 @@ test(
     client.destroy()
     await until('the end at the instance', () => origin.open() === 0)
     await until('the books', () => plane.instanceStats(origin.url).inFlight === 0)
-    assert.is(plane.routeStats('x.localhost').inFlight, 0)
+    await until('the books', () => plane.routeStats('x.localhost').inFlight === 0)
   }),
 )
 

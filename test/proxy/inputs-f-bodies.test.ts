@@ -41,6 +41,15 @@ breaks(
     {answer, ending: 'resets' as const},
   ]),
 )
+for (const ending of ['closes', 'resets'] as const) {
+  test(`78 · a client of HTTP/1.0, to whom the end of the connection is the end, is reset: ${ending}`, async () => {
+    const {scope, origin, proxy} = await stage()
+    const client = await clientOf(scope, proxy.port)
+    client.send(`GET ${origin.on({answer: `${CHUNKED}5\r\nhello\r\n`, ending})} HTTP/1.0\r\nHost: x.localhost\r\n\r\n`)
+    const {text, reset} = await client.ended()
+    assert.ok(reset || statusOf(text) === 502, `this looks like an answer: ${JSON.stringify(text)}`)
+  })
+}
 breaks('78 · an answer without a length that is reset never ends cleanly', [
   {answer: 'HTTP/1.1 200 OK\r\n\r\nhello', ending: 'resets'},
   {answer: ['HTTP/1.1 200 OK\r\n\r\n', 'hello'], ending: 'resets'},

@@ -15,6 +15,7 @@ const ROUTES = `
 - {id: root.localhost/app, target: "http://INSTANCE", rewrite: {prefix: /}}
 - {id: base.localhost/app, target: "http://INSTANCE/base/", stripPrefix: true}
 - {id: base.localhost/put, target: "http://INSTANCE/base", rewrite: {prefix: /v2}}
+- {id: literal.localhost/app, target: "http://INSTANCE", stripPrefix: true, hostHeader: "Internal.example:8080"}
 - {id: odd.localhost/app, target: "http://INSTANCE", rewrite: {prefix: /é}}
 - {id: keep.localhost/app, target: "http://INSTANCE"}
 `
@@ -112,6 +113,10 @@ const REPLACED: readonly (readonly [string, string, string])[] = [
   ['put.localhost/x', '/all/login', '/login'],
   ['put.localhost/x', '/all', '/'],
   ['root.localhost/app/x', '/login', '/app/login'],
+  ['base.localhost/app/x', '/base/login', '/app/login'],
+  ['base.localhost/app/x', '/base', '/app'],
+  ['base.localhost/app/x', '/login', '/login'],
+  ['base.localhost/put/x', '/base/v2/login', '/put/login'],
   ['keep.localhost/app/x', '/app/login', '/app/login'],
   ['whole.localhost/x', '/login', '/login'],
 ]
@@ -128,6 +133,16 @@ test(
       assert.equal(answer.values('location'), [seen], `${url} ${given}`)
       assert.equal(answer.values('set-cookie'), [`a=b; Path=${seen}`], `${url} ${given}`)
     }
+  }),
+)
+
+test(
+  'the name that the instance was given as Host means this very place too',
+  scoped(async scope => {
+    const {ask, answerWith} = await served(scope, ROUTES)
+    answerWith('HTTP/1.1 302 Found\r\nLocation: http://internal.example:8080/login\r\nContent-Length: 0\r\n\r\n')
+    const {answer} = await ask(requestFor('literal.localhost/app/x'))
+    assert.equal(answer.values('location'), ['/app/login'])
   }),
 )
 

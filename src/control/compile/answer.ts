@@ -18,16 +18,17 @@ export function compileRedirect({to, status = DEFAULT_REDIRECT, exact = false}: 
 
 /** Status line, fields and Content-Length ready to be written; the writer adds Date and Connection. */
 export function compileRespond({status = DEFAULT_RESPOND, body = '', headers = {}}: RouteRespond): Action {
-  const bytes = bytesOf(body)
+  // RFC 9110 §8.6, §15.4.5: 204 has neither body nor length, 304 speaks of the body that the client has.
+  const hasBody = status !== 204 && status !== 304
+  const bytes = hasBody ? bytesOf(body) : ''
   const names = new Set(Object.keys(headers).map(name => name.toLowerCase()))
   const fields = Object.entries(headers).flatMap(([name, value]) => (isOurs(name) ? [] : [fieldLine(name, value)]))
-  if (body !== '' && !names.has('content-type')) fields.push('Content-Type: text/plain; charset=utf-8\r\n')
-  // RFC 9110 §8.6: no Content-Length with 204, and 304 has no body of its own.
-  if (status !== 204 && status !== 304) fields.push(`Content-Length: ${bytes.length}\r\n`)
+  if (bytes !== '' && !names.has('content-type')) fields.push('Content-Type: text/plain; charset=utf-8\r\n')
+  if (hasBody) fields.push(`Content-Length: ${bytes.length}\r\n`)
   return {
     kind: 'respond',
     status,
     head: `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields.join('')}`,
-    body: status === 204 || status === 304 ? '' : bytes,
+    body: bytes,
   }
 }

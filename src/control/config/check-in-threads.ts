@@ -32,7 +32,7 @@ export async function checkInThreads(
 // One file at a time, the largest first, so that the threads end at about the same time.
 function drain(queue: SourceFile[], done: (sha256: string, checked: CheckedFile) => void): Promise<void> {
   // Syntax trees die young: with room for them the collector has next to nothing to copy.
-  const worker = new Worker(ENTRY, {resourceLimits: {maxYoungGenerationSizeMb: 96}})
+  const worker = new Worker(ENTRY, {resourceLimits: {maxYoungGenerationSizeMb: 48}})
   return new Promise(resolve => {
     let current: SourceFile | undefined
     const next = () => {

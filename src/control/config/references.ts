@@ -1,8 +1,10 @@
 // What routes.d refers to and does not contain: certificates and keys, in files, the environment or systemd credentials.
 // A committer reaches only what `permit` in the settings allows. `check` does not come here: it needs no secrets.
 
-import {readFile, realpath} from 'node:fs/promises'
-import {dirname, join, relative, resolve} from 'node:path'
+import {X509Certificate} from 'node:crypto'
+import {readFile, realpath, stat} from 'node:fs/promises'
+import {dirname, isAbsolute, join, relative, resolve} from 'node:path'
+import {createSecureContext} from 'node:tls'
 import {messageOf} from '../../base/errors.ts'
 import type {Config} from './config.ts'
 import type {Diagnostic} from './diagnostic.ts'
@@ -30,7 +32,7 @@ const BYTES_MAX = 1 << 20
 /** For those who only decide and never connect: every reference is ''. */
 export const NO_REFERENCES: References = {textOf: () => ''}
 
-/** Reads everything that the configuration refers to; one diagnostic for each reference that cannot be read. */
+/** Reads everything that the configuration refers to; one diagnostic for each reference that cannot be read or used. */
 export async function readReferences(
   config: Config,
   options: ReferenceOptions,
@@ -47,12 +49,11 @@ export async function readReferences(
       diagnostics.push(unreadable(file, line, path, messageOf(error)))
     }
   }
-  return {
-    references: {
-      textOf: (reference, file) => (reference === undefined ? '' : (texts.get(keyOf(reference, file)) ?? '')),
-    },
-    diagnostics,
+  const references: References = {
+    textOf: (reference, file) => (reference === undefined ? '' : (texts.get(keyOf(reference, file)) ?? '')),
   }
+  if (diagnostics.length === 0) diagnostics.push(...unusable(config, references))
+  return {references, diagnostics}
 }
 
 // ---
@@ -66,6 +67,29 @@ function* referencesIn(config: Config): Generator<Found> {
       const reference = tls[part]
       if (reference !== undefined) yield {reference, file, line, path: `/upstreamTls/${part}`}
     }
+  }
+}
+
+// A worker that is handed a text that is no certificate finds out when it dials; nobody could tell it then.
+function unusable(config: Config, references: References): Diagnostic[] {
+  return [...config.routes, ...config.services].flatMap(({value, file, line}) => {
+    const {ca, cert, key} = value.upstreamTls ?? {}
+    return [
+      tried('/upstreamTls/ca', ca, () => new X509Certificate(references.textOf(ca, file))),
+      tried('/upstreamTls/cert', cert ?? key, () =>
+        createSecureContext({cert: references.textOf(cert, file), key: references.textOf(key, file)}),
+      ),
+    ].flatMap(problem => (problem === null ? [] : [unreadable(file, line, problem.path, problem.why)]))
+  })
+}
+
+function tried(path: string, reference: Reference | undefined, use: () => unknown): {path: string; why: string} | null {
+  if (reference === undefined) return null
+  try {
+    use()
+    return null
+  } catch (error) {
+    return {path, why: `it is no PEM that can be used (${messageOf(error)})`}
   }
 }
 
@@ -85,11 +109,17 @@ async function readPermitted(path: string, file: string, {root, label, permit}: 
   const folder = dirname(join(root, relative(label, file)))
   const real = await realpath(resolve(folder, path))
   const roots = await Promise.all(permit.files.map(entry => realpath(resolve(dirname(root), entry)).catch(() => null)))
-  const isInside = roots.some(entry => entry !== null && (real === entry || real.startsWith(`${entry}/`)))
-  if (!isInside) throw new Error(`${path} is not in permit.files`)
-  const bytes = await readFile(real)
-  if (bytes.length > BYTES_MAX) throw new Error(`${path} is larger than 1 MiB`)
-  return bytes.toString('utf8')
+  if (!roots.some(entry => entry !== null && isInside(entry, real))) throw new Error(`${path} is not in permit.files`)
+  // A pipe would never end, a device might not.
+  const found = await stat(real)
+  if (!found.isFile()) throw new Error(`${path} is not a file`)
+  if (found.size > BYTES_MAX) throw new Error(`${path} is larger than 1 MiB`)
+  return readFile(real, 'utf8')
+}
+
+function isInside(folder: string, path: string): boolean {
+  const below = relative(folder, path)
+  return below === '' || (below !== '..' && !below.startsWith('../') && !isAbsolute(below))
 }
 
 function readEnvironment(name: string, {permit}: ReferenceOptions): string {

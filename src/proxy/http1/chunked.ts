@@ -58,6 +58,11 @@ export class ChunkScanner {
     this.#isKept = !isDecoding
   }
 
+  /** Have all trailers been seen, and only the CRLF behind them, or its LF, is to come or was the last that came? */
+  get isEnding(): boolean {
+    return this.#state === LAST_LF
+  }
+
   /** Scans `bytes[from, to)`: the index behind the end of the message, MORE when it goes on, or INVALID. Fills `ranges`. */
   scan(bytes: Buffer, from: number, to: number): number {
     this.ranges.length = 0

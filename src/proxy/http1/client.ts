@@ -4,7 +4,7 @@
 import type {Socket} from 'node:net'
 import type {HostRoutes} from '../../router/routing.ts'
 import {type Exchange, finishExchange} from '../exchange.ts'
-import {FAILURES, type FailureCode} from '../failure.ts'
+import {endsConnection, FAILURES, type FailureCode} from '../failure.ts'
 import {failureAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
 import type {Thread} from '../thread.ts'
@@ -77,10 +77,10 @@ export class ClientConnection implements Timed {
     exchange.status = FAILURES[code].status
     if (exchange.hasAnswerBegun) {
       finishExchange(exchange)
-      this.socket.destroy()
+      this.#cut(exchange)
       return
     }
-    exchange.isPersistent &&= exchange.isRequestDone && !this.thread.isDraining
+    exchange.isPersistent &&= exchange.isRequestDone && !endsConnection(code) && !this.thread.isDraining
     const isHead = exchange.method === 'HEAD'
     this.answer(exchange, failureAnswer(code, this.thread.ticks.dateField, isHead, !exchange.isPersistent))
   }
@@ -119,6 +119,12 @@ export class ClientConnection implements Timed {
     this.deadlineMs = this.thread.ticks.nowMs + PACE_MS
   }
 
+  /** The client has said FIN: it is thought to be there as long as it takes its answer. */
+  awaitLast(): void {
+    this.startPace()
+    if (this.socket.writableLength === 0) this.deadlineMs = this.thread.ticks.nowMs + HALF_CLOSED_MS
+  }
+
   pause(): void {
     if (this.isPaused) return
     this.isPaused = true
@@ -140,18 +146,21 @@ export class ClientConnection implements Timed {
       this.socket.destroySoon()
       return
     }
-    this.deadlineMs = this.thread.ticks.nowMs + LINGER_MS
-    this.pacedBytes = this.#movedBytes()
+    this.startPace()
+    if (this.socket.writableLength === 0) this.deadlineMs = this.thread.ticks.nowMs + LINGER_MS
     this.socket.end()
     this.resume()
   }
 
-  /** Gives the socket to a tunnel, which from now on reads it. */
-  detach(tunnel: Tunnel): void {
-    this.tunnel = tunnel
+  /** Gives the socket to whoever reads it next, with what has come behind the head. */
+  detach(): void {
     this.socket.off('data', onData)
     this.socket.off('end', onEnd)
     this.socket.off('drain', onDrain)
+    // A flowing socket that nobody listens to loses what comes.
+    this.socket.pause()
+    if (this.pending !== null) this.socket.unshift(this.pending)
+    this.pending = null
   }
 
   onDeadline(): void {
@@ -159,24 +168,37 @@ export class ClientConnection implements Timed {
     if (this.tunnel !== null) this.tunnel.onDeadline()
     else if (this.isClosing) this.#judgeLinger()
     else if (exchange === null) this.#judgeIdle()
-    else if (this.hasEnded && !exchange.hasAnswerBegun) this.socket.destroy()
+    else if (this.hasEnded) this.#judgeHalfClosed(exchange)
     else this.#judgePace(exchange)
   }
 
+  // To a client of HTTP/1.0 the end of the connection is the end of the answer: only a reset says that it is not.
+  #cut(exchange: Exchange): void {
+    if (exchange.minor === 0) this.socket.resetAndDestroy()
+    else this.socket.destroy()
+  }
+
   #judgeIdle(): void {
-    if (this.pending === null || this.hasEnded) this.socket.destroy()
+    // It is not idle while it takes what the last answer has left behind.
+    if (this.socket.writableLength > 0 && this.#keepsPace(PACE_MS)) this.startPace()
+    else if (this.pending === null || this.hasEnded) this.socket.destroy()
     else refuse(this, 'head-timeout')
   }
 
   #judgeLinger(): void {
-    if (this.socket.writableLength > 0 && this.#keepsPace(LINGER_MS))
-      this.deadlineMs = this.thread.ticks.nowMs + LINGER_MS
+    if (this.socket.writableLength > 0 && this.#keepsPace(PACE_MS)) this.startPace()
+    else this.socket.destroy()
+  }
+
+  #judgeHalfClosed(exchange: Exchange): void {
+    if (exchange.hasAnswerBegun && this.#movedBytes() !== this.pacedBytes) this.awaitLast()
     else this.socket.destroy()
   }
 
   // Slow POST and slow read. An instance that is slow is not the client's fault: nothing is asked of a client that waits.
   #judgePace(exchange: Exchange): void {
-    const isSending = !exchange.isRequestDone && !this.isPaused
+    // Who waits for a 100 waits for us, and we for the instance.
+    const isSending = !exchange.isRequestDone && !this.isPaused && !exchange.expectsContinue
     const isTaking = this.socket.writableLength > 0
     if (!isSending && !isTaking && exchange.isRequestDone) return
     if ((isSending || isTaking) && !this.#keepsPace(PACE_MS)) {
@@ -244,8 +266,8 @@ function onEnd(this: Socket): void {
     else client.close()
   } else if (!exchange.isRequestDone) {
     this.destroy()
-  } else if (!exchange.hasAnswerBegun) {
-    client.deadlineMs = client.thread.ticks.nowMs + HALF_CLOSED_MS
+  } else {
+    client.awaitLast()
   }
 }
 

@@ -28,6 +28,7 @@ export function sendRequest(exchange: Exchange, upstream: UpstreamConnection): v
   if (exchange.expectsContinue) {
     exchange.expectsContinue = false
     exchange.client.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+    exchange.client.startPace()
   }
   exchange.client.resume()
 }

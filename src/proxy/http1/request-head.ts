@@ -96,6 +96,7 @@ export function judgePartialHead(bytes: Buffer): FailureCode | null {
   if (text === '\r') return null
   if (/(?:^|[^\r])\n|\r[^\n]/.test(text)) return 'bad-request'
   if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{0,32}(?:$| )/.test(text)) return 'bad-request'
+  if (/^[^\r]*\r\n/.test(text) && !/^[^ \r]+ [^ \r]+ HTTP\/\d\.\d\r\n/.test(text)) return 'bad-request'
   return text.length > TARGET_BYTES_MAX + METHOD_BYTES_MAX && !text.includes('\r') ? 'uri-too-long' : null
 }
 
@@ -341,6 +342,7 @@ function isAlias(name: string): boolean {
 }
 
 const ALIASED = new Set([
+  'x-request-id',
   'host',
   'x-real-ip',
   'forwarded',

@@ -26,6 +26,10 @@ export function beginRequest(client: ClientConnection, head: RequestHead): void 
   if (bodyLeft !== 0) client.startPace()
   client.exchange = exchange
   if (head.target === '*') {
+    if (normalizeHost(head.host) === '') {
+      client.fail(exchange, 'bad-host')
+      return
+    }
     // What follows may be its body: it must not be read as a request.
     exchange.isPersistent &&= exchange.isRequestDone
     client.answer(exchange, optionsAnswer(client.thread.ticks.dateField, !exchange.isPersistent))
@@ -89,7 +93,11 @@ function passOn(
   exchange.member = entry.pool?.members[0] ?? null
   exchange.takesTrailers = head.takesTrailers && head.minor === 1
   const isUpgrade = head.upgrade === 'websocket'
-  if (isUpgrade && !isHandshake(head)) return 'upgrade-invalid'
+  if (isUpgrade && !isHandshake(head)) {
+    // What comes behind it may be a request or may be frames.
+    exchange.isPersistent = false
+    return 'upgrade-invalid'
+  }
   exchange.requestHead = composeHead(client, exchange, head, table, entry, path, query)
   if (isUpgrade) openTunnel(exchange)
   else forward(exchange)
@@ -111,14 +119,16 @@ function composeHead(
   const host = hostFor(exchange, entry, head)
   const kept =
     host === null ? head.fields : head.fields.slice(0, head.hostLineStart) + host + head.fields.slice(head.hostLineEnd)
-  const fields = policy === null ? kept : editFields(kept, policy.request)
+  // A route may write what is said about the client, too; nothing is ever said twice.
+  const told = kept + askerFields(client, head, table)
+  const fields = policy === null ? told : editFields(told, policy.request)
   const framing = head.isChunked
     ? 'Transfer-Encoding: chunked\r\n'
     : head.contentLength >= 0
       ? `Content-Length: ${head.contentLength}\r\n`
       : ''
   const hops = exchange.takesTrailers ? 'TE: trailers\r\nConnection: TE\r\n' : ''
-  return `${head.method} ${target} HTTP/1.1\r\n${fields}${askerFields(client, head, table)}${framing}${hops}\r\n`
+  return `${head.method} ${target} HTTP/1.1\r\n${fields}${framing}${hops}\r\n`
 }
 
 // The Host line for the instance, or null when that of the client stays where it is.

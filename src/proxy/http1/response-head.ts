@@ -181,8 +181,8 @@ function settle(head: ResponseHead): FailureCode | null {
   return null
 }
 
-// Fields that Connection may not take away from an answer: what the client needs to read it.
-const PROTECTED = new Set([
+/** Fields that Connection may not take away from an answer: what the client needs to read it. */
+export const PROTECTED = new Set([
   'close',
   'keep-alive',
   'upgrade',

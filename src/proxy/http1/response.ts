@@ -6,7 +6,7 @@ import type {Exchange} from '../exchange.ts'
 import {editFields, restorePaths} from '../head-policy.ts'
 import {CRLF_CRLF} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
-import {withoutFields} from './field.ts'
+import {hasField, withoutFields} from './field.ts'
 import {parseResponseHead, type ResponseHead} from './response-head.ts'
 import type {UpstreamConnection} from './upstream.ts'
 
@@ -36,6 +36,7 @@ export class ResponseReader {
   #mode = HEAD
   #left = 0
   #chunks: ChunkScanner | null = null
+  #hasPassedTrailers = false
   /** The body ends with the connection, but this client gets it in chunks. */
   #isWrapping = false
   #isReusable = false
@@ -126,10 +127,10 @@ export class ResponseReader {
     this.#isReusable = head.isPersistent && exchange.isRequestDone
     const framing = this.#frame(exchange, head)
     const policy = exchange.route?.head ?? null
-    const fields = policy === null ? head.fields : this.#applyPolicy(exchange, policy, head.fields)
+    const fields = policy === null ? head.fields : applyPolicy(exchange, policy, head.fields)
     const text =
       `HTTP/1.1 ${head.status}${head.reason === '' ? ' ' : head.reason}\r\n${fields}` +
-      (head.hasDate ? '' : thread.ticks.dateField) +
+      ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : thread.ticks.dateField) +
       framing +
       (exchange.isPersistent
         ? exchange.minor === 0
@@ -150,13 +151,6 @@ export class ResponseReader {
     exchange.client.write(text)
     if (have > 0) this.read(bytes.subarray(end))
     socket.uncork()
-  }
-
-  #applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: string): string {
-    const edited = editFields(fields, policy.response)
-    if (policy.rewrite === null) return edited
-    const hosts = [exchange.client.hostValue.toLowerCase(), exchange.member?.origin.authority ?? '']
-    return restorePaths(edited, policy.rewrite, exchange.route?.prefix ?? '', hosts)
   }
 
   // Where the body ends (RFC 9112 §6.3) and how this client is told. Framing fields are ours, never copied.
@@ -180,6 +174,7 @@ export class ResponseReader {
     if (!knowsChunks) exchange.isPersistent = false
     if (head.isChunked) {
       this.#mode = CHUNKED
+      this.#hasPassedTrailers = false
       this.#chunks = new ChunkScanner(!knowsChunks)
     } else {
       this.#mode = UNTIL_CLOSE
@@ -211,11 +206,14 @@ export class ResponseReader {
       exchange.client.fail(exchange, 'response-invalid')
       return
     }
-    // With trailers, the CRLF that ends them is a range of its own, the last one.
-    const passesTrailers = end >= 0 && chunks.trailers !== '' && exchange.takesTrailers
+    // With trailers, the CRLF that ends them is a range of its own, the last one; its LF may come in another read.
+    const passesTrailers =
+      chunks.isEnding && chunks.trailers !== '' && exchange.takesTrailers && !this.#hasPassedTrailers
     for (let i = 0; i < chunks.ranges.length; i += 2) {
-      if (passesTrailers && i === chunks.ranges.length - 2)
+      if (passesTrailers && i === chunks.ranges.length - 2) {
+        this.#hasPassedTrailers = true
         exchange.client.write(withoutFields(chunks.trailers, NOT_IN_TRAILERS))
+      }
       exchange.client.write(data.subarray(chunks.ranges[i], chunks.ranges[i + 1]))
     }
     if (end < 0) return
@@ -241,4 +239,15 @@ export class ResponseReader {
     this.#upstream.release(this.#isReusable)
     exchange.client.complete(exchange)
   }
+}
+
+/** The fields of an instance's answer as the route wants the client to see them. */
+export function applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: string): string {
+  const edited = editFields(fields, policy.response)
+  if (policy.rewrite === null) return edited
+  const {cut, put} = policy.rewrite
+  const base = exchange.member?.basePath ?? ''
+  const hosts = [exchange.client.hostValue.toLowerCase(), exchange.member?.origin.authority ?? '']
+  if (policy.host.kind === 'literal') hosts.push(policy.host.value.toLowerCase())
+  return restorePaths(edited, {cut, put: base + put}, exchange.route?.prefix ?? '', hosts)
 }

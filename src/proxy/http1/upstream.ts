@@ -154,6 +154,11 @@ export function failureOfConnect(error: unknown): FailureCode {
   return code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') ? 'tls-failed' : 'connect-failed'
 }
 
+/** Is there nobody at the address? Another one of the same name may do. */
+export function isUnreachable(error: unknown): boolean {
+  return UNREACHABLE.has(codeOf(error))
+}
+
 // ---
 
 function begin(upstream: UpstreamConnection, exchange: Exchange): void {
@@ -248,7 +253,7 @@ function onClose(this: Socket): void {
 function tryNextAddress(upstream: UpstreamConnection): boolean {
   const next = upstream.origin.addresses[upstream.tried + 1]
   // An answer that cannot be trusted is an answer: only a dead address is passed over.
-  if (next === undefined || !UNREACHABLE.has(codeOf(upstream.error))) return false
+  if (next === undefined || !isUnreachable(upstream.error)) return false
   upstream.tried++
   upstream.address = next
   upstream.socket = dial(upstream)
