@@ -4,7 +4,6 @@ import {STATUS_CODES} from 'node:http'
 import type {Action} from '../../snapshot/snapshot.ts'
 import type {RouteRedirect, RouteRespond} from '../config/types.ts'
 import {asciiUrl, bytesOf, fieldLine} from './ascii.ts'
-import {isOurs} from './ours.ts'
 
 const DEFAULT_REDIRECT = 308
 const DEFAULT_RESPOND = 200
@@ -22,7 +21,7 @@ export function compileRespond({status = DEFAULT_RESPOND, body = '', headers = {
   const hasBody = status !== 204 && status !== 304
   const bytes = hasBody ? bytesOf(body) : ''
   const names = new Set(Object.keys(headers).map(name => name.toLowerCase()))
-  const fields = Object.entries(headers).flatMap(([name, value]) => (isOurs(name) ? [] : [fieldLine(name, value)]))
+  const fields = Object.entries(headers).map(([name, value]) => fieldLine(name, value))
   if (bytes !== '' && !names.has('content-type')) fields.push('Content-Type: text/plain; charset=utf-8\r\n')
   if (hasBody) fields.push(`Content-Length: ${bytes.length}\r\n`)
   return {

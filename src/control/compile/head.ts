@@ -3,7 +3,6 @@
 import type {FieldEdits, HeadPolicy} from '../../snapshot/snapshot.ts'
 import type {RouteHeaderChanges, Route as Written} from '../config/types.ts'
 import {asciiAuthority, asciiPath, fieldLine} from './ascii.ts'
-import {isOurs} from './ours.ts'
 
 /** Sent with `security: default` unless the instance says otherwise; what a browser needs to be told to be careful. */
 const SECURITY: FieldEdits['ifMissing'] = [
@@ -37,18 +36,12 @@ function compileHost(text: string): HeadPolicy['host'] {
 
 // First remove, then set, then add: a name that is set loses what was there.
 function compileEdits(changes: RouteHeaderChanges | undefined, ifMissing: FieldEdits['ifMissing']): FieldEdits {
-  const set = fieldsOf(changes?.set)
-  const add = fieldsOf(changes?.add)
-  const remove = (changes?.remove ?? []).filter(name => !isOurs(name) && name.toLowerCase() !== 'host')
-  const drop = new Set([...remove, ...set.map(([name]) => name)].map(name => name.toLowerCase()))
+  const set = Object.entries(changes?.set ?? {})
+  const add = Object.entries(changes?.add ?? {})
+  const drop = new Set([...(changes?.remove ?? []), ...set.map(([name]) => name)].map(name => name.toLowerCase()))
   const append = [...set, ...add].map(([name, value]) => fieldLine(name, value)).join('')
   const named = new Set([...set, ...add].map(([name]) => name.toLowerCase()))
   return {drop: [...drop], append, ifMissing: ifMissing.filter(([name]) => !named.has(name))}
-}
-
-// A second Content-Length is another message to whoever reads it (RFC 9112 §6.3), and a request without Host is none.
-function fieldsOf(written: Readonly<Record<string, string>> | undefined): [string, string][] {
-  return Object.entries(written ?? {}).filter(([name]) => !isOurs(name))
 }
 
 function isEmpty(edits: FieldEdits): boolean {

@@ -2,6 +2,7 @@
 
 import {isIP} from 'node:net'
 import {parseCidr} from '../../base/cidr.ts'
+import {isManaged} from '../../base/managed-fields.ts'
 import {normalizeHost, normalizeId, type Refusal, wordRefusal} from '../../base/route-id.ts'
 import {parseShare} from '../../base/units.ts'
 import type {Entry} from './entries.ts'
@@ -126,6 +127,7 @@ function createCheck({document, pointer}: Entry) {
 
 function checkRoute(route: Route, check: Check): void {
   check.refusal('bad-id', '/id', route.id, normalizeId)
+  checkHeaders(route, check)
   checkShares(route.split, '/split', check)
   checkVariants(route.variants ?? [], check)
   if (typeof route.access === 'object') {
@@ -133,6 +135,29 @@ function checkRoute(route: Route, check: Check): void {
     checkRanges(route.access.deny, '/access/deny', check)
   }
   if (typeof route.maintenance === 'object') checkRanges(route.maintenance.allow, '/maintenance/allow', check)
+}
+
+function checkHeaders(route: Route, check: Check): void {
+  for (const side of ['request', 'response'] as const) {
+    const {set = {}, add = {}, remove = []} = route.headers?.[side] ?? {}
+    const at = `/headers/${side}`
+    for (const name of Object.keys(set)) checkHeader(name, step(`${at}/set`, name), check)
+    for (const name of Object.keys(add)) checkHeader(name, step(`${at}/add`, name), check)
+    for (const [index, name] of remove.entries()) checkHeader(name, step(`${at}/remove`, index), check)
+    const host = remove.findIndex(name => side === 'request' && name.toLowerCase() === 'host')
+    if (host < 0) continue
+    const hint = 'Every request has a Host (RFC 9112 §3.2); hostHeader says which.'
+    check.add('managed-header', step(`${at}/remove`, host), 'Host cannot be removed', hint)
+  }
+  for (const name of Object.keys(route.respond?.headers ?? {})) {
+    checkHeader(name, step('/respond/headers', name), check)
+  }
+}
+
+function checkHeader(name: string, path: string, check: Check): void {
+  if (!isManaged(name)) return
+  const hint = 'It says where a message ends or what becomes of the connection; remove it.'
+  check.add('managed-header', path, `${JSON.stringify(name)} is written by routesd alone`, hint)
 }
 
 function checkVariants(variants: readonly RouteVariant[], check: Check): void {

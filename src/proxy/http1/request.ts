@@ -151,7 +151,7 @@ function askerOf(client: ClientConnection, head: RequestHead): Asker {
   if (!client.isTrusted) return {address, proto: 'http', host}
   return {
     address: client.thread.trust.clientOf(head.forwardedFor, address),
-    proto: head.forwardedProto === 'https' ? 'https' : 'http',
+    proto: head.forwardedProto.toLowerCase() === 'https' ? 'https' : 'http',
     host: normalizeHost(head.forwardedHost) === '' ? host : head.forwardedHost,
   }
 }

@@ -2,13 +2,13 @@
 // the data plane alone decides for each side (RFC 9110 §7.6.1, RFC 9112 §6).
 
 /** `name` in any case. */
-export function isOurs(name: string): boolean {
-  return OURS.has(name.toLowerCase())
+export function isManaged(name: string): boolean {
+  return MANAGED.has(name.toLowerCase())
 }
 
 // ---
 
-const OURS = new Set([
+const MANAGED = new Set([
   'connection',
   'content-length',
   'keep-alive',
