@@ -1,10 +1,11 @@
 // A client that knows what it must get: every request carries a nonce, every answer must be the one to it. Each operation
-// is a function in OPERATIONS; other protocols over the same listener (WebSocket) join there.
+// is a function in OPERATIONS; WebSockets have connections of their own.
 
 import {connect, type Socket} from 'node:net'
 import {createNodeParser, type NodeMessage, type NodeParser} from '../node-parser.ts'
 import type {Random} from '../random.ts'
 import {bodyOf, type Harmed} from './faults.ts'
+import {soakTunnel} from './tunnel.ts'
 
 export type Tally = {
   requests: number
@@ -29,6 +30,8 @@ export type Soak = {
 /** Longer than the time that the routes give an instance to answer. */
 const ANSWER_MS = 15_000
 const LARGE_BYTES = 1 << 20
+/** Of the connections. */
+const TUNNEL_SHARE = 0.15
 /** Just below the figure in proxy/http1/client.ts, which is looked at every tenth of a second. */
 const HALF_CLOSED_MS = 900
 
@@ -36,6 +39,10 @@ const HALF_CLOSED_MS = 900
 export async function soakClient(soak: Soak, name: string): Promise<void> {
   let connections = 0
   while (!soak.isOver()) {
+    if (soak.random.chance(TUNNEL_SHARE)) {
+      await soakTunnel(soak, `w${name}.${connections++}`)
+      continue
+    }
     const session = await open(soak, `${name}.${connections++}`)
     if (session === null) continue
     for (let left = 1 + soak.random.below(20); left > 0 && session.isOpen && !soak.isOver(); left--) {

@@ -4,6 +4,7 @@
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 import type {Scope} from '../../../src/base/scope.ts'
 import type {Random} from '../random.ts'
+import {echoUpgrades} from './tunnel.ts'
 
 /** What an instance does instead of answering well. */
 const FAULTS = ['reset', 'close', 'stall', 'garbage', 'short', 'cut', 'early'] as const
@@ -37,6 +38,7 @@ export async function faultyInstance(
     answerWhole(request, response, nonce, index, oddity)
   })
   server.on('clientError', (_, socket) => socket.destroy())
+  echoUpgrades(server, random, harmed, options.faultShare)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   scope.defer(() => {
     server.closeAllConnections()
