@@ -17,6 +17,11 @@ export type Refusal = {readonly problem: string; readonly hint: string | null}
 
 /** The host and prefix of a route id, or why it is none. */
 export function normalizeId(id: string): NormalId | Refusal {
+  // In normal form already, as nearly all are.
+  if (NORMAL.test(id) && id.length <= NORMAL_CHARS_MAX) {
+    const slash = id.indexOf('/')
+    return slash < 0 ? {host: id, prefix: ''} : {host: id.slice(0, slash), prefix: id.slice(slash)}
+  }
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(id)
   if (scheme) {
     return refuse(
@@ -32,6 +37,12 @@ export function normalizeId(id: string): NormalId | Refusal {
   const prefix = normalizePrefix(slash < 0 ? '' : id.slice(slash), host.host)
   return 'problem' in prefix ? prefix : {host: host.host, prefix: prefix.prefix}
 }
+
+/** Labels of letters, digits and inner hyphens, a prefix of segments that do not begin with a dot. */
+const NORMAL =
+  /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/
+/** Below the length at which a host is refused, whatever part of the id it is. */
+const NORMAL_CHARS_MAX = 253
 
 /** A host pattern in normal form, or why it is none. `rest` only completes the hint. */
 export function normalizeHost(text: string, rest = ''): {readonly host: string} | Refusal {

@@ -8,6 +8,7 @@ import {type Entry, entriesOf} from './entries.ts'
 import {locateProblems} from './locate.ts'
 import type {Problem} from './problem.ts'
 import {checkSchema} from './schema.ts'
+import {readSimpleRoutes} from './simple-routes.ts'
 import {checkSupported} from './supported.ts'
 
 /** What one broken file may report; what is beyond is counted. */
@@ -21,6 +22,28 @@ export type CheckedFile = {
 
 /** Parses and checks one file. Diagnostics have no file name yet: two files may hold the same bytes. */
 export function checkFile(text: string): CheckedFile {
+  return checkSimpleFile(text) ?? checkWithPlaces(text)
+}
+
+/** A list of flat routes in which nothing is wrong; null for every other file. */
+export function checkSimpleFile(text: string): CheckedFile | null {
+  const routes = readSimpleRoutes(text)
+  if (routes === null) return null
+  const values = routes.map(({value}) => value)
+  if (checkSchema('file', values, 0).length > 0) return null
+  const entries: CheckedFile['entries'][number][] = []
+  for (const [index, {value, line}] of routes.entries()) {
+    const entry: Entry = {kind: 'route', value, line, document: 0, pointer: `/${index}`}
+    const {kind, document, pointer} = entry
+    if (checkEntry(entry).length > 0 || checkSupported(kind, value, document, pointer).length > 0) return null
+    entries.push({entry, valid: true, facts: factsOf(entry)})
+  }
+  return {entries, diagnostics: [], complete: true}
+}
+
+// ---
+
+function checkWithPlaces(text: string): CheckedFile {
   const parsed = parseText(text)
   const problems: Problem[] = [...parsed.problems]
   // A value that could not be read is not also a wrong value.
@@ -49,8 +72,6 @@ export function checkFile(text: string): CheckedFile {
   }
   return {entries, diagnostics, complete: parsed.complete}
 }
-
-// ---
 
 function pathOf({place}: Problem): string {
   return 'pointer' in place ? place.pointer : place.path

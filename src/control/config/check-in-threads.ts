@@ -4,7 +4,7 @@
 import {availableParallelism} from 'node:os'
 import {Worker} from 'node:worker_threads'
 import type {SourceFile} from '../../base/source-file.ts'
-import type {CheckedFile} from './check-file.ts'
+import {type CheckedFile, checkSimpleFile} from './check-file.ts'
 
 /** Below this a set is parsed in less time than threads need to start. */
 const LARGE_CHARS = 1 << 20
@@ -13,17 +13,22 @@ const THREADS_MAX = 4
 const ENTRY = new URL(`./check-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 
 /**
- * Checks the files in threads when they are many; `done` gets each result. A file for which it is not called (a small set, a
+ * Checks the files, the simple ones at once, the others in threads when they are many; `done` gets each result. A file for which it is not called (a small set, a
  * thread that died) is left to the caller. Never throws.
  */
 export async function checkInThreads(
   files: readonly SourceFile[],
   done: (sha256: string, checked: CheckedFile) => void,
 ): Promise<void> {
-  const chars = files.reduce((sum, {text}) => sum + text.length, 0)
-  if (chars < LARGE_CHARS || files.length < 2) return
-  const queue = [...files].sort((a, b) => a.text.length - b.text.length)
-  const threads = Math.min(THREADS_MAX, availableParallelism(), files.length)
+  const queue = files.filter(({sha256, text}) => {
+    const checked = checkSimpleFile(text)
+    if (checked) done(sha256, checked)
+    return checked === null
+  })
+  const chars = queue.reduce((sum, {text}) => sum + text.length, 0)
+  if (chars < LARGE_CHARS || queue.length < 2) return
+  queue.sort((a, b) => a.text.length - b.text.length)
+  const threads = Math.min(THREADS_MAX, availableParallelism(), queue.length)
   await Promise.all(Array.from({length: threads}, () => drain(queue, done)))
 }
 

@@ -19,6 +19,20 @@ const DEFAULT_PORT = {http: 80, https: 443} as const
 
 /** The parts of a target URL, or why it is none. */
 export function parseTarget(text: string): Target | Refusal {
+  // Neighbours often have the same target, and it is asked for more than once for each.
+  if (text !== lastText) {
+    lastResult = parse(text)
+    lastText = text
+  }
+  return lastResult
+}
+
+// ---
+
+let lastText = ''
+let lastResult: Target | Refusal = {problem: 'a target needs a scheme', hint: null}
+
+function parse(text: string): Target | Refusal {
   const match = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(.*)$/s.exec(text)
   if (!match) return withoutScheme(text)
   const [, schemeText = '', authority = '', path = '', extra = ''] = match
@@ -48,8 +62,6 @@ export function parseTarget(text: string): Target | Refusal {
   const basePath = parsePath(path)
   return typeof basePath === 'string' ? {scheme, host, port, basePath} : basePath
 }
-
-// ---
 
 function refuse(problem: string, hint: string | null): Refusal {
   return {problem, hint}
