@@ -103,7 +103,6 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let fetched: string | null = null
   let failed: string | null = null
   let judged: {readonly key: string; readonly refusal: Refusal | null} | null = null
-  const firstServed = Promise.withResolvers<void>()
   let starting = true
   let startFailure: unknown = null
   const firstRun = Promise.withResolvers<void>()
@@ -259,7 +258,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     served = next
     await resolver.watch(hosts)
     if (starting && next.snapshot.routes.length >= LARGE_START) releaseMemory()
-    firstServed.resolve()
+    // What is served need not wait for last good to be written.
+    firstRun.resolve()
   }
 
   async function remember(revision: string, files: readonly SourceFile[]): Promise<void> {

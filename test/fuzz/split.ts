@@ -3,7 +3,7 @@
 // a few, the whole way over sockets.
 
 import {createScope, type Scope} from '../../src/base/scope.ts'
-import {judgePartialHead} from '../../src/proxy/http1/request-head.ts'
+import {judgePartialHead} from '../../src/proxy/http1/request-line.ts'
 import {clientOf} from '../helpers/client.ts'
 import {originThatAnswers} from '../helpers/origin.ts'
 import {proxyOf} from '../helpers/proxy.ts'

@@ -29,7 +29,8 @@ test(
     await upstream.commit('before')
     const clone = await cloneRepo(upstream, folder.at('clone'))
     const daemon = await daemonIn(folder, {settings: 'routes: ./clone/routes.d\n'})
-    const applied: (string | null)[] = []
+    const first = daemon.operations.status().revision.applied
+    const applied = [first]
     daemon.operations.subscribe(event => {
       if (event.type !== 'status') return
       const {revision} = event.status
@@ -39,7 +40,7 @@ test(
     const sha = await upstream.commit('after')
     await clone.git('pull', '--quiet')
     await until('the pull to be served', () => applied.includes(sha), 10_000)
-    assert.equal(applied, [sha])
+    assert.equal(applied, [first, sha])
     assert.match(await exchange(folder.scope, daemon.port, getAndClose('/', 'h499.test')), /after$/)
   }),
 )

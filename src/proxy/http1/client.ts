@@ -10,15 +10,10 @@ import type {RouteEntry, Table} from '../table.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import {plainAddress} from '../trust.ts'
-import {CR, CRLF_CRLF, LF} from './bytes.ts'
-import {readProxyHeader} from './proxy-protocol.ts'
-import {beginRequest} from './request.ts'
+import {readRequests} from './read-requests.ts'
 import {sendBody} from './request-body.ts'
-import {judgePartialHead, parseRequestHead} from './request-head.ts'
 import type {Tunnel} from './tunnel.ts'
 
-/** CRLFs before a request line that are skipped (RFC 9112 §2.2). */
-const EMPTY_LINES_MAX = 2
 /** After an answer that closes, what the client still sends is read and dropped, or the reset would take the answer away. */
 const LINGER_MS = 2_000
 const LINGER_BYTES = 1 << 20
@@ -83,6 +78,12 @@ export class ClientConnection implements Timed {
     exchange.isPersistent &&= exchange.isRequestDone && !endsConnection(code) && !this.thread.isDraining
     const isHead = exchange.method === 'HEAD'
     this.answer(exchange, failureAnswer(code, this.thread.ticks.dateField, isHead, !exchange.isPersistent))
+  }
+
+  /** A request that cannot be read: there is no telling where the next one begins, so the connection ends. */
+  refuse(code: FailureCode): void {
+    this.socket.write(failureAnswer(code, this.thread.ticks.dateField, false, true), 'latin1')
+    this.close()
   }
 
   /** Gives an answer of our own, whole. */
@@ -182,7 +183,7 @@ export class ClientConnection implements Timed {
     // It is not idle while it takes what the last answer has left behind.
     if (this.socket.writableLength > 0 && this.#keepsPace(PACE_MS)) this.startPace()
     else if (this.pending === null || this.hasEnded) this.socket.destroy()
-    else refuse(this, 'head-timeout')
+    else this.refuse('head-timeout')
   }
 
   #judgeLinger(): void {
@@ -299,89 +300,4 @@ function onClose(client: ClientConnection, address: string): void {
   }
   client.tunnel?.onClose()
   if (thread.isDraining && thread.clients.size === 0) thread.onEmpty?.()
-}
-
-// --- from bytes to requests ------------------------------------------------------------------------------------------
-
-// A loop, not a recursion: a client may pipeline a thousand requests that are all answered at once.
-function readRequests(client: ClientConnection): void {
-  client.isReading = true
-  while (client.pending !== null && client.exchange === null && !client.isClosing) {
-    if (client.socket.writableNeedDrain) {
-      client.pause()
-      break
-    }
-    if (client.awaitsProxyHeader && !takeProxyHeader(client, client.pending)) break
-    if (client.pending === null || !readRequest(client, client.pending)) break
-  }
-  client.isReading = false
-}
-
-// False when the header has not arrived whole, or is none: a peer that must send one and does not is not talked to.
-function takeProxyHeader(client: ClientConnection, bytes: Buffer): boolean {
-  const header = readProxyHeader(bytes)
-  if (header === 'more') return false
-  if (header === 'invalid') {
-    client.socket.destroy()
-    return false
-  }
-  client.awaitsProxyHeader = false
-  client.pending = header.end === bytes.length ? null : bytes.subarray(header.end)
-  if (header.address !== '') {
-    client.address = plainAddress(header.address)
-    client.isTrusted = client.thread.trust.isTrusted(client.address)
-  }
-  return true
-}
-
-// False when the head has not arrived whole.
-function readRequest(client: ClientConnection, bytes: Buffer): boolean {
-  const {edge, requestHead: head, table} = client.thread
-  const start = skipEmptyLines(bytes)
-  const found = bytes.indexOf(CRLF_CRLF, Math.max(start, client.searchFrom))
-  if (found < 0) {
-    waitForMore(client, bytes, start)
-    return false
-  }
-  client.searchFrom = 0
-  const end = found + CRLF_CRLF.length
-  const problem =
-    end - start > edge.headBytes
-      ? 'head-too-large'
-      : parseRequestHead(bytes, start, end, edge.headers, table.forward, head)
-  if (problem) {
-    refuse(client, problem)
-    return false
-  }
-  client.pending = end === bytes.length ? null : bytes.subarray(end)
-  client.deadlineMs = 0
-  client.requests++
-  beginRequest(client, head)
-  return true
-}
-
-function skipEmptyLines(bytes: Buffer): number {
-  let start = 0
-  for (let i = 0; i < EMPTY_LINES_MAX && bytes[start] === CR && bytes[start + 1] === LF; i++) start += 2
-  return start
-}
-
-function waitForMore(client: ClientConnection, bytes: Buffer, start: number): void {
-  const {edge, ticks} = client.thread
-  if (client.hasEnded) {
-    client.close()
-    return
-  }
-  // The time for a head is counted from its first byte, whatever comes after.
-  if (client.searchFrom === 0) client.deadlineMs = ticks.nowMs + edge.headerTimeoutMs
-  client.searchFrom = Math.max(1, bytes.length - 3)
-  const problem = judgePartialHead(start === 0 ? bytes : bytes.subarray(start))
-  if (problem) refuse(client, problem)
-  else if (bytes.length - start > edge.headBytes) refuse(client, 'head-too-large')
-}
-
-// A request that cannot be read: there is no telling where the next one begins, so the connection ends.
-function refuse(client: ClientConnection, code: FailureCode): void {
-  client.socket.write(failureAnswer(code, client.thread.ticks.dateField, false, true), 'latin1')
-  client.close()
 }

@@ -12,8 +12,9 @@ import {optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
 import {ChunkScanner} from './chunked.ts'
 import type {ClientConnection} from './client.ts'
+import {isHandshake} from './handshake.ts'
+import {openTunnel} from './open-tunnel.ts'
 import type {RequestHead} from './request-head.ts'
-import {isHandshake, openTunnel} from './tunnel.ts'
 import {forward} from './upstream.ts'
 
 /** Begins the exchange for the head that was just parsed; every way out of here leads to an answer. */
@@ -73,8 +74,10 @@ function route(client: ClientConnection, exchange: Exchange, head: RequestHead, 
 function takeHost(client: ClientConnection, table: Table, hostValue: string): void {
   client.hostValue = hostValue
   client.hostTable = table
-  client.host = normalizeHost(hostValue)
-  client.hostRoutes = client.host === '' ? null : findHost(table.routing, client.host)
+  // A name that is a key of the table is in normal form: most are, and need no more than this look.
+  const exact = table.routing.exact.get(hostValue)
+  client.host = exact ? hostValue : normalizeHost(hostValue)
+  client.hostRoutes = exact ?? (client.host === '' ? null : findHost(table.routing, client.host))
   const {address} = client
   client.forwarding = forwardingFields(address, {address, proto: 'http', host: hostValue})
 }
