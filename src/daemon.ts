@@ -15,8 +15,9 @@ import type {Settings} from './control/config/settings.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
 import {createResolver} from './control/registry/resolve.ts'
 import {createDataPlane} from './proxy/plane.ts'
+import {destinationOf} from './router/destination.ts'
 import type {DataPlane, Listeners} from './snapshot/data-plane.ts'
-import type {Action, Route} from './snapshot/snapshot.ts'
+import type {Route} from './snapshot/snapshot.ts'
 
 export type Daemon = {
   readonly listeners: Listeners
@@ -175,22 +176,7 @@ function createOperations(
 
 function rowOf({id, host, prefix, action, source: {file, line}}: Route, plane: DataPlane): RouteRow {
   const {requests, errors} = plane.routeStats(id)
-  return {id, host, prefix, kind: kindOf(action), destination: destinationOf(action), file, line, requests, errors}
-}
-
-function kindOf(action: Action): string {
-  return action.kind === 'forward' ? 'target' : action.kind
-}
-
-function destinationOf(action: Action): string {
-  switch (action.kind) {
-    case 'forward':
-      return action.pool.split(' ')[0] ?? ''
-    case 'redirect':
-      return `${action.status} ${action.to}`
-    case 'respond':
-      return String(action.status)
-  }
+  return {id, host, prefix, ...destinationOf(action), file, line, requests, errors}
 }
 
 function written({routes, hosts, services, tests}: Config): unknown {

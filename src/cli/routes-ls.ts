@@ -3,7 +3,7 @@
 import {createAdminClient} from '../admin/client.ts'
 import type {RouteRow} from '../admin/protocol.ts'
 import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
-import type {Action} from '../snapshot/snapshot.ts'
+import {destinationOf} from '../router/destination.ts'
 import {compileOffline, readSettings} from './offline.ts'
 import {alignColumns} from './table.ts'
 import type {Call} from './verb.ts'
@@ -33,21 +33,9 @@ async function askDaemon(call: Call): Promise<readonly Row[] | null> {
 
 async function readFromFiles(call: Call): Promise<Row[]> {
   const {snapshot} = await compileOffline(call)
-  const names = new Map(snapshot.pools.map(pool => [pool.key, pool.name]))
   return snapshot.routes.map(({id, host, prefix, action, source}) => {
-    return {id, host, prefix, ...destinationOf(action, names), ...source, requests: null, errors: null}
+    return {id, host, prefix, ...destinationOf(action), ...source, requests: null, errors: null}
   })
-}
-
-function destinationOf(action: Action, names: ReadonlyMap<string, string>): {kind: string; destination: string} {
-  switch (action.kind) {
-    case 'forward':
-      return {kind: 'target', destination: names.get(action.pool) ?? action.pool}
-    case 'redirect':
-      return {kind: 'redirect', destination: `${action.status} ${action.to}`}
-    case 'respond':
-      return {kind: 'respond', destination: String(action.status)}
-  }
 }
 
 function render(rows: readonly Row[]): string {

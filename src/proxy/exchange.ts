@@ -31,6 +31,8 @@ export class Exchange {
   /** The whole request as one text, so that it can be sent again; '' when it cannot. */
   replay = ''
   tries = 0
+  /** Members that could not be reached, when there were any. */
+  tried: MemberEntry[] | null = null
 
   // Of the answer.
   status = 0

@@ -18,7 +18,7 @@ export type WorkerStart = {
 }
 
 export type ToWorker =
-  | {readonly kind: 'segment'; readonly board: 'routes' | 'instances'; readonly buffer: SharedArrayBuffer}
+  | {readonly kind: 'segment'; readonly board: BoardName; readonly buffer: SharedArrayBuffer}
   | {readonly kind: 'begin'; readonly revision: string; readonly forward: ForwardHeaders}
   | {readonly kind: 'instances'; readonly instances: readonly WireInstance[]}
   | {readonly kind: 'pools'; readonly pools: readonly WirePool[]}
@@ -40,6 +40,10 @@ export type FromWorker =
 /** A route with the slot of its counters; where it was written stays behind. */
 export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}
 
-export type WirePool = Pool
+/** With the slot of its turn; null for a pool of one. */
+export type WirePool = Pool & {readonly slot: number | null}
+
+/** What has a scoreboard of its own. */
+export type BoardName = 'routes' | 'instances' | 'pools'
 
 export type WireInstance = Instance & {readonly slot: number}

@@ -3,6 +3,7 @@
 
 import {isIP} from 'node:net'
 import {type ConnectionOptions, createSecureContext, type SecureContext} from 'node:tls'
+import {FIELDS, IN_FLIGHT, SLOTS} from '../scoreboard/segment.ts'
 import type {UpstreamTls} from '../snapshot/snapshot.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
 import type {WireInstance} from './messages.ts'
@@ -33,11 +34,14 @@ export class Origin {
   reason = ''
   /** What lets the next TLS connection be resumed instead of begun. */
   tlsSession: Buffer | undefined = undefined
+  /** The records of all workers, lane behind lane. */
+  readonly #all: Float64Array
   #secureContext: SecureContext | undefined = undefined
   /** No table names it any more: connections close when their request is done. */
   isRetired = false
 
-  constructor(instance: WireInstance, counters: Float64Array, record: number) {
+  constructor(instance: WireInstance, counters: Float64Array, record: number, all: Float64Array) {
+    this.#all = all
     this.key = instance.key
     this.scheme = instance.scheme
     this.host = instance.host
@@ -67,6 +71,13 @@ export class Origin {
       ALPNProtocols: ['http/1.1'],
       ...(this.tlsSession ? {session: this.tlsSession} : {}),
     }
+  }
+
+  /** Requests under way at this origin, those of all workers together. */
+  inFlight(): number {
+    let sum = 0
+    for (let at = this.record + IN_FLIGHT; at < this.#all.length; at += SLOTS * FIELDS) sum += this.#all[at] ?? 0
+    return sum
   }
 
   setAddresses(addresses: readonly string[], reason: string): void {

@@ -46,7 +46,7 @@ type Seat = {
 export function createDataPlane(options: PlaneOptions): DataPlane {
   const {http, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
-  const boards: Boards = {routes: createBoard(count), instances: createBoard(count)}
+  const boards: Boards = {routes: createBoard(count), instances: createBoard(count), pools: createBoard(1)}
   const addresses = new Map<string, {addresses: readonly string[]; reason: string}>()
   const doors = createDoorsMemory(count, edge.perClient !== null)
   const doorsSeed = randomInt(2 ** 31)
@@ -115,6 +115,10 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       )
       boards.instances.retain(
         next.instances.map(instance => instance.key),
+        clock.now(),
+      )
+      boards.pools.retain(
+        next.pools.map(pool => pool.key),
         clock.now(),
       )
       // A worker that dies meanwhile gets the snapshot with its replacement.

@@ -4,9 +4,10 @@
 import {isDeepStrictEqual} from 'node:util'
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
 import {laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
-import type {Action, ForwardHeaders, HeadPolicy, Timeouts} from '../snapshot/snapshot.ts'
-import type {WireInstance, WirePool, WireRoute} from './messages.ts'
+import type {Action, Balance, ForwardHeaders, HeadPolicy, Timeouts} from '../snapshot/snapshot.ts'
+import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
 import {Origin} from './origin.ts'
+import {createRing, type Ring} from './ring.ts'
 
 /** A route, ready to be served. */
 export class RouteEntry {
@@ -33,8 +34,44 @@ export class RouteEntry {
   }
 }
 
-export type PoolEntry = {readonly name: string; readonly members: readonly MemberEntry[]}
-export type MemberEntry = {readonly origin: Origin; readonly basePath: string}
+/** A pool, ready to be picked from. */
+export class PoolEntry {
+  readonly name: string
+  readonly members: readonly MemberEntry[]
+  /** Those that get requests as long as one of them is usable, and those that do after that. */
+  readonly primaries: readonly MemberEntry[]
+  readonly backups: readonly MemberEntry[]
+  readonly balance: Balance
+  readonly rotation: readonly number[]
+  /** The turn of the rotation, shared by all workers, and where this pool's stands. */
+  readonly positions: Int32Array
+  readonly position: number
+  #ring: Ring | null = null
+
+  constructor(pool: WirePool, members: readonly MemberEntry[], positions: Int32Array, position: number) {
+    this.name = pool.name
+    this.members = members
+    this.primaries = members.filter(member => !member.isBackup && member.weight > 0)
+    this.backups = members.filter(member => member.isBackup)
+    this.balance = pool.balance
+    this.rotation = pool.rotation
+    this.positions = positions
+    this.position = position
+  }
+
+  /** Made when it is first asked for: most pools do not hash. */
+  ring(): Ring {
+    this.#ring ??= createRing(this.primaries)
+    return this.#ring
+  }
+}
+
+export type MemberEntry = {
+  readonly origin: Origin
+  readonly basePath: string
+  readonly weight: number
+  readonly isBackup: boolean
+}
 
 export type Table = {
   readonly revision: string
@@ -64,15 +101,35 @@ export type LiveState = {
   readonly addresses: Map<string, {addresses: readonly string[]; reason: string}>
   readonly routeLanes: Float64Array[]
   readonly instanceLanes: Float64Array[]
+  /** The lanes of all workers, for what they decide on together. */
+  readonly instanceSegments: Float64Array[]
+  readonly poolPositions: Int32Array[]
 }
 
 export function createLiveState(lane: number): LiveState {
-  return {lane, origins: new Map(), addresses: new Map(), routeLanes: [], instanceLanes: []}
+  return {
+    lane,
+    origins: new Map(),
+    addresses: new Map(),
+    routeLanes: [],
+    instanceLanes: [],
+    instanceSegments: [],
+    poolPositions: [],
+  }
 }
 
-export function addSegment(state: LiveState, board: 'routes' | 'instances', buffer: SharedArrayBuffer): void {
-  const lanes = board === 'routes' ? state.routeLanes : state.instanceLanes
-  lanes.push(laneOf(buffer, state.lane))
+export function addSegment(state: LiveState, board: BoardName, buffer: SharedArrayBuffer): void {
+  switch (board) {
+    case 'routes':
+      state.routeLanes.push(laneOf(buffer, state.lane))
+      return
+    case 'instances':
+      state.instanceLanes.push(laneOf(buffer, state.lane))
+      state.instanceSegments.push(new Float64Array(buffer))
+      return
+    case 'pools':
+      state.poolPositions.push(new Int32Array(buffer))
+  }
 }
 
 export type TableBuilder = {
@@ -99,11 +156,15 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     addPools(list) {
       for (const pool of list) {
-        const members = pool.members.flatMap(({instance, basePath}) => {
+        const members = pool.members.map(({instance, ...member}): MemberEntry => {
           const origin = state.origins.get(instance)
-          return origin ? [{origin, basePath}] : []
+          if (!origin) throw new Error(`pool ${pool.key} came before its instance ${instance}`)
+          return {origin, ...member}
         })
-        pools.set(pool.key, {name: pool.name, members})
+        const positions = pool.slot === null ? ALONE : state.poolPositions[segmentOf(pool.slot)]
+        if (!positions) throw new Error(`pool ${pool.key} came before its turn`)
+        // A record has eight numbers of eight bytes; the turn is the first four bytes of it.
+        pools.set(pool.key, new PoolEntry(pool, members, positions, pool.slot === null ? 0 : recordOf(pool.slot) * 2))
       }
     },
     addRoutes(routes) {
@@ -137,10 +198,14 @@ function originsOf(entry: RouteEntry): (string | undefined)[] {
   return (entry.pool?.members ?? []).map(member => member.origin.key + member.basePath)
 }
 
+// The turn of pools in which there is nothing to take turns at.
+const ALONE = new Int32Array(1)
+
 function createOrigin(state: LiveState, instance: WireInstance): Origin {
   const counters = state.instanceLanes[segmentOf(instance.slot)]
   if (!counters) throw new Error(`instance ${instance.key} came before its counters`)
-  const origin = new Origin(instance, counters, recordOf(instance.slot))
+  const all = state.instanceSegments[segmentOf(instance.slot)] ?? counters
+  const origin = new Origin(instance, counters, recordOf(instance.slot), all)
   const known = state.addresses.get(instance.host)
   if (known) origin.setAddresses(known.addresses, known.reason)
   return origin

@@ -4,9 +4,18 @@ import {Worker} from 'node:worker_threads'
 import type {Address} from '../base/address.ts'
 import type {Board} from '../scoreboard/board.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
-import {CHUNK, type FromWorker, type ToWorker, type WireInstance, type WireRoute, type WorkerStart} from './messages.ts'
+import {
+  type BoardName,
+  CHUNK,
+  type FromWorker,
+  type ToWorker,
+  type WireInstance,
+  type WirePool,
+  type WireRoute,
+  type WorkerStart,
+} from './messages.ts'
 
-export type Boards = {readonly routes: Board; readonly instances: Board}
+export type Boards = Readonly<Record<BoardName, Board>>
 
 export type WorkerThread = {
   /** Revision that it serves; '' before the first. */
@@ -27,7 +36,7 @@ const ENTRY = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 /** Starts a worker; `onExit` is called once when it ends, with the error if there was one. */
 export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: Error | null) => void): WorkerThread {
   const worker = new Worker(ENTRY, {workerData: start})
-  const sentSegments = {routes: 0, instances: 0}
+  const sentSegments = {routes: 0, instances: 0, pools: 0}
   let waiting: {resolve: (message: FromWorker) => void; reject: (error: Error) => void} | null = null
   let failure: Error | null = null
   let gone = false
@@ -75,7 +84,9 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
       await ask({kind: 'instances', instances: chunk})
     }
     for (let from = 0; from < snapshot.pools.length; from += CHUNK) {
-      await ask({kind: 'pools', pools: snapshot.pools.slice(from, from + CHUNK)})
+      const chunk = snapshot.pools.slice(from, from + CHUNK).map(pool => wirePool(boards, pool))
+      sendSegments()
+      await ask({kind: 'pools', pools: chunk})
     }
     for (let from = 0; from < snapshot.routes.length; from += CHUNK) {
       const chunk = routes(from)
@@ -87,7 +98,7 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
   }
 
   function sendSegments(): void {
-    for (const board of ['routes', 'instances'] as const) {
+    for (const board of ['routes', 'instances', 'pools'] as const) {
       const segments = boards[board].segments()
       for (const buffer of segments.slice(sentSegments[board])) send({kind: 'segment', board, buffer})
       sentSegments[board] = segments.length
@@ -127,6 +138,10 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
 
 function wireRoute(boards: Boards, {id, host, prefix, action, head, timeouts}: Snapshot['routes'][number]): WireRoute {
   return {id, host, prefix, action, head, timeouts, slot: boards.routes.slotOf(id)}
+}
+
+function wirePool(boards: Boards, pool: Snapshot['pools'][number]): WirePool {
+  return {...pool, slot: pool.members.length > 1 ? boards.pools.slotOf(pool.key) : null}
 }
 
 function wireInstance(boards: Boards, instance: Snapshot['instances'][number]): WireInstance {

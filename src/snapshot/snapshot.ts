@@ -77,13 +77,33 @@ export type Pool = {
   /** What a person calls it: the slug of the service, or the target. */
   readonly name: string
   readonly members: readonly Member[]
+  readonly balance: Balance
+  /** Indexes of members in the order in which round-robin goes through them, each as often as its weight says. */
+  readonly rotation: readonly number[]
 }
+
+export type Balance =
+  | {readonly kind: 'round-robin'}
+  | {readonly kind: 'least-connections'}
+  | {readonly kind: 'random-two'}
+  | {readonly kind: 'hash'; readonly by: HashBy}
+
+/** What tells one client, or one thing that is asked for, from another. Names in lower case. */
+export type HashBy =
+  | {readonly kind: 'client'}
+  | {readonly kind: 'uri'}
+  | {readonly kind: 'header'; readonly name: string}
+  | {readonly kind: 'cookie'; readonly name: string}
 
 export type Member = {
   /** Key of the instance. */
   readonly instance: string
   /** Path of the target URL that stands before the path of the request; '' or '/base'. */
   readonly basePath: string
+  /** Its share in proportion to the weights of the others; 0 gets nothing. */
+  readonly weight: number
+  /** Gets requests only while no other is usable. */
+  readonly isBackup: boolean
 }
 
 /** One origin. Its connections, health and counters outlive every snapshot that names it, so it is known by its key. */

@@ -1,9 +1,16 @@
 // What single steps of a request cost, in nanoseconds: the best of several rounds, so that a busy machine does not count.
 
+import type {Exchange} from '../../src/proxy/exchange.ts'
 import {editFields, restorePaths} from '../../src/proxy/head-policy.ts'
+import type {ClientConnection} from '../../src/proxy/http1/client.ts'
 import {parseRequestHead, RequestHead} from '../../src/proxy/http1/request-head.ts'
 import {parseResponseHead, ResponseHead} from '../../src/proxy/http1/response-head.ts'
+import {Origin} from '../../src/proxy/origin.ts'
+import {pick} from '../../src/proxy/pick.ts'
+import {type MemberEntry, PoolEntry} from '../../src/proxy/table.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from '../../src/router/routing.ts'
+import {createSegment, recordOf} from '../../src/scoreboard/segment.ts'
+import type {Balance} from '../../src/snapshot/snapshot.ts'
 
 const ROUNDS = 9
 
@@ -58,6 +65,35 @@ const ANSWER = Buffer.from(
     'Content-Length: 1024\r\nConnection: keep-alive\r\n\r\n',
 )
 
+/** Nanoseconds of a pick among `count` instances of two workers. */
+export function pickCost(balance: Balance, count: number): number {
+  const segment = new Float64Array(createSegment(2))
+  const members = Array.from({length: count}, (_, index): MemberEntry => {
+    const key = `http://10.0.${index >> 8}.${index & 255}:80`
+    const instance = {
+      key,
+      scheme: 'http',
+      host: `10.0.${index >> 8}.${index & 255}`,
+      port: 80,
+      tls: null,
+      slot: index,
+    } as const
+    return {origin: new Origin(instance, segment, recordOf(index), segment), basePath: '', weight: 1, isBackup: false}
+  })
+  const pool = {key: 's', name: 's', members: [], balance, rotation: members.map((_, index) => index), slot: 0}
+  const entry = new PoolEntry(pool, members, new Int32Array(new SharedArrayBuffer(64)), 0)
+  const head = new RequestHead()
+  const client = {isTrusted: false, address: '10.1.2.3'} as unknown as ClientConnection
+  return nanoseconds(50_000, i => pick(entry, {client} as unknown as Exchange, head, PATHS[i % PATHS.length] ?? ''))
+}
+
+const BALANCES: readonly Balance[] = [
+  {kind: 'round-robin'},
+  {kind: 'least-connections'},
+  {kind: 'random-two'},
+  {kind: 'hash', by: {kind: 'uri'}},
+]
+
 /** Name and nanoseconds of each step. */
 export function microBenchmarks(): (readonly [string, number])[] {
   const taken = {requestId: false, traceparent: false, via: false}
@@ -83,5 +119,6 @@ export function microBenchmarks(): (readonly [string, number])[] {
     ['match among 10 routes', matchCost(10)],
     ['match among 10,000 routes', matchCost(10_000)],
     ['match among 100,000 routes', matchCost(100_000)],
+    ...BALANCES.map(balance => [`pick among 300 instances, ${balance.kind}`, pickCost(balance, 300)] as const),
   ]
 }

@@ -98,7 +98,9 @@ export function snapshotOf(routes: Readonly<Record<string, string>>, options: Sn
     pools: targets.map(({target, url}) => ({
       key: target,
       name: target,
-      members: [{instance: origin(url), basePath: url.pathname.replace(/\/$/, '')}],
+      members: [{instance: origin(url), basePath: url.pathname.replace(/\/$/, ''), weight: 1, isBackup: false}],
+      balance: {kind: 'round-robin'},
+      rotation: [0],
     })),
     instances: targets.map(({url}) => ({
       key: origin(url),

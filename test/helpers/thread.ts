@@ -34,7 +34,7 @@ export async function threadOf(
   for (const buffer of instances.segments()) addSegment(thread.live, 'instances', buffer)
   const builder = buildTable(thread.live, snapshot.revision, snapshot.forward)
   builder.addInstances(wireInstances)
-  builder.addPools(snapshot.pools)
+  builder.addPools(snapshot.pools.map(pool => ({...pool, slot: null})))
   builder.addRoutes(wireRoutes)
   thread.table = builder.finish()
   const timer = setInterval(() => thread.ticks.tick(), TICK_MS)

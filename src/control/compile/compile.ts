@@ -3,13 +3,13 @@
 
 import {createHash} from 'node:crypto'
 import {normalizeId} from '../../base/route-id.ts'
-import type {Action, ForwardHeaders, Instance, Pool, Route, Snapshot, UpstreamTls} from '../../snapshot/snapshot.ts'
+import type {Action, ForwardHeaders, Route, Snapshot} from '../../snapshot/snapshot.ts'
 import type {Config, Placed} from '../config/config.ts'
 import type {References} from '../config/references.ts'
-import type {Route as Written} from '../config/types.ts'
+import type {Service, Route as Written} from '../config/types.ts'
 import {compileRedirect, compileRespond} from './answer.ts'
 import {compileHead} from './head.ts'
-import {readTarget} from './target.ts'
+import {createPools, type Pools} from './pools.ts'
 import {createTimeouts} from './timeouts.ts'
 import {compileUpstreamTls} from './upstream-tls.ts'
 
@@ -22,8 +22,8 @@ export type CompileOptions = {
 
 /** The snapshot of a valid configuration; routes in the order of their ids, so that the same set compiles to the same bytes. */
 export function compile(config: Config, options: CompileOptions): Snapshot {
-  const instances = new Map<string, Instance>()
-  const pools = new Map<string, Pool>()
+  const pools = createPools()
+  const services = new Map(config.services.map(placed => [placed.value.slug, placed]))
   const timeouts = createTimeouts()
   const named = config.routes.map(nameRoute).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const routes = named.map(({id, host, prefix, value, file, line}): Route => {
@@ -31,7 +31,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
       id,
       host,
       prefix,
-      action: compileAction(value, file, options.references, pools, instances),
+      action: compileAction(value, file, options.references, pools, services),
       head: compileHead(value, prefix),
       timeouts: timeouts(value.timeouts),
       source: {file, line},
@@ -39,8 +39,8 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
   })
   const parts = {
     routes,
-    pools: [...pools.values()],
-    instances: [...instances.values()],
+    pools: pools.list(),
+    instances: pools.instances(),
     forward: options.forward,
   }
   return {revision: options.revision, content: contentOf(parts), ...parts}
@@ -59,29 +59,21 @@ function compileAction(
   route: Written,
   file: string,
   references: References,
-  pools: Map<string, Pool>,
-  instances: Map<string, Instance>,
+  pools: Pools,
+  services: ReadonlyMap<string, Placed<Service>>,
 ): Action {
   if (route.redirect) return compileRedirect(route.redirect)
   if (route.respond) return compileRespond(route.respond)
-  const tls = compileUpstreamTls(route.upstreamTls, file, references)
-  return {kind: 'forward', pool: poolOfTarget(route.target ?? '', tls, pools, instances)}
-}
-
-// Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances that
-// are checked differently are different ones, even at one address.
-function poolOfTarget(
-  target: string,
-  tls: Partial<UpstreamTls> | null,
-  pools: Map<string, Pool>,
-  instances: Map<string, Instance>,
-): string {
-  if (tls === null && pools.has(target)) return target
-  const {instance, basePath} = readTarget(target, tls ?? {})
-  const key = tls === null ? target : `${target} ${instance.key}`
-  instances.set(instance.key, instance)
-  pools.set(key, {key, name: target, members: [{instance: instance.key, basePath}]})
-  return key
+  if (route.target !== undefined) {
+    return {
+      kind: 'forward',
+      pool: pools.ofTarget(route.target, compileUpstreamTls(route.upstreamTls, file, references)),
+    }
+  }
+  const service = services.get(route.service ?? '')
+  if (!service) throw new Error(`route ${route.id} names no service that there is`)
+  const tls = compileUpstreamTls(service.value.upstreamTls, service.file, references)
+  return {kind: 'forward', pool: pools.ofService(service.value, tls)}
 }
 
 /** One text of all routes would be as large as the configuration. */

@@ -9,10 +9,11 @@ import {loadSchema, mappingOf, type Schema, type SchemaName} from './schema-file
 /** true: in effect. A function: in effect for the values that it returns null for, else the words for what is not. */
 type Support = true | ((value: unknown) => string | null) | {readonly [key: string]: Support}
 
-const SUPPORTED: Readonly<Record<'route' | 'host' | 'settings', {readonly [key: string]: Support}>> = {
+const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {readonly [key: string]: Support}>> = {
   route: {
     id: true,
     target: true,
+    service: true,
     redirect: true,
     respond: true,
     stripPrefix: true,
@@ -23,6 +24,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'settings', {readonly [key: 
     upstreamTls: true,
   },
   host: {name: true},
+  service: {slug: true, instances: true, balance: true, hashBy: true, upstreamTls: true},
   settings: {
     $schema: true,
     routes: true,
@@ -42,7 +44,6 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'settings', {readonly [key: 
 
 /** Kinds of entries of which nothing is in effect yet, and what they are called. */
 const NOT_YET: Readonly<Record<string, {readonly name: string; readonly key: string}>> = {
-  service: {name: 'services', key: 'slug'},
   test: {name: 'tests', key: 'name'},
 }
 
@@ -50,7 +51,7 @@ const NOT_YET: Readonly<Record<string, {readonly name: string; readonly key: str
 export function checkSupported(name: SchemaName, value: unknown, document: number, pointer: string): Problem[] {
   const later = NOT_YET[name]
   if (later) return [notSupported(`${later.name} are`, document, step(pointer, later.key))]
-  if (name !== 'route' && name !== 'host' && name !== 'settings') return []
+  if (name !== 'route' && name !== 'host' && name !== 'service' && name !== 'settings') return []
   const problems: Problem[] = []
   walk(value, loadSchema(name), SUPPORTED[name], '', (words, path) => {
     problems.push(notSupported(`${words} is`, document, pointer + path))

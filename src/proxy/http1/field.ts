@@ -58,6 +58,19 @@ export function hasField(fields: string, name: string): boolean {
   return false
 }
 
+/** Value of the first line with this name (in lower case), or ''. */
+export function fieldValue(fields: string, name: string): string {
+  for (let start = 0; start < fields.length; ) {
+    const end = fields.indexOf('\r\n', start) + 2
+    const colon = fields.indexOf(':', start)
+    if (colon - start === name.length && fields.slice(start, colon).toLowerCase() === name) {
+      return withoutSpace(fields.slice(colon + 1, end - 2))
+    }
+    start = end
+  }
+  return ''
+}
+
 /** Field lines with each value of that name as `change` makes it; a line that it leaves as it is keeps its bytes. */
 export function mapField(fields: string, name: string, change: (value: string) => string): string {
   let all = ''

@@ -8,6 +8,7 @@ import {countRequest, Exchange} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import {type Asker, forwardingFields, hasOptional, isLoop, optionalFields, trustedFields} from '../forwarding.ts'
 import {editFields} from '../head-policy.ts'
+import {pick} from '../pick.ts'
 import {optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
 import {ChunkScanner} from './chunked.ts'
@@ -93,7 +94,8 @@ function passOn(
 ): FailureCode | null {
   const {pseudonym} = client.thread.edge
   if (table.forward.via && isLoop(head.via, pseudonym)) return 'loop-detected'
-  exchange.member = entry.pool?.members[0] ?? null
+  const target = rewritePath(path, entry.head?.rewrite ?? null) + query
+  exchange.member = entry.pool && pick(entry.pool, exchange, head, target)
   exchange.takesTrailers = head.takesTrailers && head.minor === 1
   const isUpgrade = head.upgrade === 'websocket'
   if (isUpgrade && !isHandshake(head)) {
@@ -101,7 +103,7 @@ function passOn(
     exchange.isPersistent = false
     return 'upgrade-invalid'
   }
-  exchange.requestHead = composeHead(client, exchange, head, table, entry, path, query)
+  exchange.requestHead = composeHead(client, exchange, head, table, entry, target)
   if (isUpgrade) openTunnel(exchange)
   else forward(exchange)
   return null
@@ -113,12 +115,10 @@ function composeHead(
   head: RequestHead,
   table: Table,
   entry: RouteEntry,
-  path: string,
-  query: string,
+  target: string,
 ): string {
   const policy = entry.head
   const base = exchange.member?.basePath ?? ''
-  const target = base + (policy === null ? path : rewritePath(path, policy.rewrite)) + query
   const host = hostFor(exchange, entry, head)
   const kept =
     host === null ? head.fields : head.fields.slice(0, head.hostLineStart) + host + head.fields.slice(head.hostLineEnd)
@@ -131,7 +131,7 @@ function composeHead(
       ? `Content-Length: ${head.contentLength}\r\n`
       : ''
   const hops = exchange.takesTrailers ? 'TE: trailers\r\nConnection: TE\r\n' : ''
-  return `${head.method} ${target} HTTP/1.1\r\n${fields}${framing}${hops}\r\n`
+  return `${head.method} ${base}${target} HTTP/1.1\r\n${fields}${framing}${hops}\r\n`
 }
 
 // The Host line for the instance, or null when that of the client stays where it is.

@@ -9,11 +9,14 @@ import type {Timeouts} from '../../snapshot/snapshot.ts'
 import {countAttempt, type Exchange, endAttempt} from '../exchange.ts'
 import {FAILURES, type FailureCode} from '../failure.ts'
 import type {Origin} from '../origin.ts'
+import {pickAnother} from '../pick.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
+/** Instances that one request is offered to. */
+const TRIED_MAX = 3
 /** Requests on one connection before it is closed; instances have such limits too (nginx: 1000, then an abrupt close). */
 const REQUESTS_MAX = 100_000
 
@@ -103,10 +106,21 @@ export class UpstreamConnection implements Timed {
       this.close()
       return
     }
-    if (!this.isOpen) exchange.client.fail(exchange, 'connect-timeout')
+    if (!this.isOpen) this.#giveUpConnecting(exchange)
     else if (exchange.hasAnswerBegun) this.#judgeAnswer(exchange)
     else if (exchange.isRequestDone) exchange.client.fail(exchange, 'response-timeout')
     else this.#judgeSending(exchange)
+  }
+
+  // Another instance of the pool may answer in time.
+  #giveUpConnecting(exchange: Exchange): void {
+    if (!mayMoveOn(exchange, 'connect-timeout')) {
+      exchange.client.fail(exchange, 'connect-timeout')
+      return
+    }
+    this.abort()
+    endAttempt(exchange, true)
+    forward(exchange)
   }
 
   // A client that does not read is not the instance's fault: its own pace is judged.
@@ -244,6 +258,9 @@ function onClose(this: Socket): void {
     exchange.tries++
     endAttempt(exchange, true)
     forward(exchange)
+  } else if (mayMoveOn(exchange, code)) {
+    endAttempt(exchange, true)
+    forward(exchange)
   } else {
     exchange.client.fail(exchange, code)
   }
@@ -263,6 +280,18 @@ function tryNextAddress(upstream: UpstreamConnection): boolean {
 function failureOf(upstream: UpstreamConnection, exchange: Exchange): FailureCode {
   if (!upstream.isOpen) return failureOfConnect(upstream.error)
   return exchange.hasAnswerBegun || upstream.reader.hasBytes ? 'response-incomplete' : 'send-failed'
+}
+
+// Nothing has been sent, so another instance of the pool may have it, as long as its head would be the same.
+function mayMoveOn(exchange: Exchange, code: FailureCode): boolean {
+  const {member, route} = exchange
+  if (FAILURES[code].retry !== 'if-unsent' || exchange.isSent || !member || !route?.pool) return false
+  const tried = [...(exchange.tried ?? []), member]
+  const other = tried.length < TRIED_MAX ? pickAnother(route.pool, tried) : null
+  if (!other || other.basePath !== member.basePath || route.head?.host.kind === 'target') return false
+  exchange.tried = tried
+  exchange.member = other
+  return true
 }
 
 // RFC 9112 §9.3.1: once, on a connection that was idle, when not one byte came back, and only what may be done twice.

@@ -1,0 +1,59 @@
+// Consistent hashing: every member has points on a ring, a key belongs to the next point behind its hash. When one of N members
+// goes, only its keys move, about 1/N of all, and spread over the others.
+
+import type {MemberEntry} from './table.ts'
+
+/** Points of a member of weight 1: enough that shares differ by some percent only. */
+const POINTS = 160
+/** Of the whole ring; more members or weights get fewer points each. */
+const POINTS_MAX = 65_536
+
+export type Ring = {readonly hashes: Uint32Array; readonly owners: readonly MemberEntry[]}
+
+/** The ring of these members. A member's points depend on nothing but its origin, so they stay when others come and go. */
+export function createRing(members: readonly MemberEntry[]): Ring {
+  const total = members.reduce((sum, {weight}) => sum + weight, 0)
+  const each = Math.max(1, Math.min(POINTS, Math.floor(POINTS_MAX / Math.max(1, total))))
+  const points = members.flatMap(member =>
+    Array.from({length: each * member.weight}, (_, i) => ({hash: hashOf(`${member.origin.key}#${i}`), member})),
+  )
+  points.sort((a, b) => a.hash - b.hash)
+  return {hashes: Uint32Array.from(points, point => point.hash), owners: points.map(point => point.member)}
+}
+
+/** The first member at or behind a place on the ring that may be taken; null when none may. */
+export function nextOnRing(
+  {hashes, owners}: Ring,
+  hash: number,
+  mayTake: (member: MemberEntry) => boolean,
+): MemberEntry | null {
+  const start = firstAtLeast(hashes, hash)
+  for (let i = 0; i < owners.length; i++) {
+    const owner = owners[(start + i) % owners.length]
+    if (owner && mayTake(owner)) return owner
+  }
+  return null
+}
+
+/** 32 bits of a text: FNV-1a with the finisher of MurmurHash3, because keys often differ in their last byte only. */
+export function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+// ---
+
+// Index of the first hash that is not below; the length when all are.
+function firstAtLeast(hashes: Uint32Array, hash: number): number {
+  let low = 0
+  let high = hashes.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((hashes[middle] ?? 0) < hash) low = middle + 1
+    else high = middle
+  }
+  return low
+}
