@@ -2,6 +2,7 @@
 // one shape. It keeps the route and the origin it was given, whatever is reloaded meanwhile.
 
 import {ERRORS, IN_FLIGHT, REQUESTS} from '../scoreboard/segment.ts'
+import type {FailureCode} from './failure.ts'
 import type {ChunkScanner} from './http1/chunked.ts'
 import type {ClientConnection} from './http1/client.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
@@ -36,6 +37,8 @@ export class Exchange {
 
   // Of the answer.
   status = 0
+  /** Code of the failure that the client was told of, as it stands in the failure table; '' for none. */
+  failure: FailureCode | '' = ''
   hasAnswerBegun = false
   /** Will the client's connection stay open after this answer? */
   isPersistent: boolean

@@ -12,8 +12,6 @@ import type {WireInstance} from './messages.ts'
 const IDLE_KEPT = 64
 /** Idle connections at any moment. */
 const IDLE_MAX = 1024
-/** A connection that was idle for longer is closed: instances close theirs after 60 s (gunicorn 2 s, Node 5 s) or later. */
-const IDLE_MS = 60_000
 /** The surplus above IDLE_KEPT is closed after this. */
 const SURPLUS_MS = 2_000
 
@@ -101,13 +99,25 @@ export class Origin {
     if (at >= 0) this.idle.splice(at, 1)
   }
 
-  /** Closes what has been idle for too long; called now and then, oldest first. */
+  /** The connection that was used last, unless the instance may be about to close it. */
+  takeIdle(nowMs: number): UpstreamConnection | undefined {
+    for (let last = this.idle.pop(); last; last = this.idle.pop()) {
+      if (nowMs - last.idleSinceMs < last.idleMs) return last
+      last.close()
+    }
+    return undefined
+  }
+
+  /** Closes what has been idle for too long, and the surplus that a burst has left; called now and then. */
   trim(nowMs: number): void {
-    for (let oldest = this.idle[0]; oldest; oldest = this.idle[0]) {
-      const idleMs = nowMs - oldest.idleSinceMs
-      if (idleMs < IDLE_MS && (idleMs < SURPLUS_MS || this.idle.length <= IDLE_KEPT)) return
-      this.idle.shift()
-      oldest.close()
+    const surplus = this.idle.length - IDLE_KEPT
+    const stale = this.idle.filter((connection, index) => {
+      const idleMs = nowMs - connection.idleSinceMs
+      return idleMs >= connection.idleMs || (index < surplus && idleMs >= SURPLUS_MS)
+    })
+    for (const connection of stale) {
+      this.forget(connection)
+      connection.close()
     }
   }
 

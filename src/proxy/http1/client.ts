@@ -70,6 +70,7 @@ export class ClientConnection implements Timed {
     if (exchange.isFinished) return
     exchange.upstream?.abort()
     exchange.status = FAILURES[code].status
+    exchange.failure = code
     if (exchange.hasAnswerBegun) {
       finishExchange(exchange)
       this.#cut(exchange)

@@ -17,6 +17,8 @@ export class ResponseHead {
   /** May the connection be used again, as far as the instance is concerned? */
   isPersistent = true
   hasDate = false
+  /** How long the instance says that it keeps an idle connection; 0 when it does not say. */
+  keepAliveMs = 0
   /** Value of Trailer, or ''. */
   trailer = ''
   /** Field lines to pass on, each with its CRLF. */
@@ -36,6 +38,7 @@ export function parseResponseHead(
   head.isChunked = false
   head.hasDate = false
   head.trailer = ''
+  head.keepAliveMs = 0
   head.fields = ''
   const fieldsStart = parseStatusLine(bytes, start, head)
   if (fieldsStart < 0) return 'response-invalid'
@@ -51,6 +54,7 @@ const TRANSFER_ENCODING = 3
 const CONNECTION = 4
 const DATE = 5
 const TRAILER = 6
+const KEEP_ALIVE = 7
 
 // Scratch of the parse under way.
 let connection = ''
@@ -132,7 +136,7 @@ function meaningOf(bytes: Buffer, start: number, end: number): number {
     case 100: // d
       return equalsIgnoreCase(bytes, start, end, 'date') ? DATE : KEEP
     case 107: // k
-      return equalsIgnoreCase(bytes, start, end, 'keep-alive') ? DROP : KEEP
+      return equalsIgnoreCase(bytes, start, end, 'keep-alive') ? KEEP_ALIVE : KEEP
     case 112: // p
       return equalsIgnoreCase(bytes, start, end, 'proxy-connection') ? DROP : KEEP
     case 116: // t
@@ -157,6 +161,9 @@ function takeField(meaning: number, value: string, head: ResponseHead): boolean 
       return true
     case TRAILER:
       head.trailer = value
+      return true
+    case KEEP_ALIVE:
+      head.keepAliveMs = 1000 * Number(/\btimeout=(\d{1,6})\b/.exec(value)?.[1] ?? 0)
       return true
     default:
       connection = connection === '' ? value : `${connection},${value}`

@@ -125,6 +125,7 @@ export class ResponseReader {
     // Whoever answers before the request has ended leaves a client that is still sending: both connections end.
     exchange.isPersistent &&= exchange.isRequestDone && !thread.isDraining
     this.#isReusable = head.isPersistent && exchange.isRequestDone
+    if (head.keepAliveMs > 0) this.#upstream.keepFor(head.keepAliveMs)
     const framing = this.#frame(exchange, head)
     const policy = exchange.route?.head ?? null
     const fields = policy === null ? head.fields : applyPolicy(exchange, policy, head.fields)

@@ -17,6 +17,12 @@ import {ResponseReader} from './response.ts'
 
 /** Instances that one request is offered to. */
 const TRIED_MAX = 3
+/** Idle connections close after this: instances close theirs after 60 s or later, unless they say otherwise. */
+const IDLE_MS = 60_000
+/** We close well before the instance does, or a request could meet its FIN. */
+const IDLE_SHARE = 0.75
+/** A connection is not used for longer than this, so that load moves when a name gets other addresses. */
+const AGE_MAX_MS = 3_600_000
 /** Requests on one connection before it is closed; instances have such limits too (nginx: 1000, then an abrupt close). */
 const REQUESTS_MAX = 100_000
 
@@ -33,6 +39,8 @@ export class UpstreamConnection implements Timed {
   isOpen = false
   requests = 0
   idleSinceMs = 0
+  idleMs = IDLE_MS
+  readonly openedMs: number
   isPaused = false
   error: unknown = null
   /** Index of the address that is being tried. */
@@ -42,6 +50,7 @@ export class UpstreamConnection implements Timed {
   constructor(thread: Thread, origin: Origin) {
     this.thread = thread
     this.origin = origin
+    this.openedMs = thread.ticks.nowMs
     this.reader = new ResponseReader(this)
     this.address = origin.addresses[0] ?? ''
     this.socket = dial(this)
@@ -78,6 +87,11 @@ export class UpstreamConnection implements Timed {
     this.socket.destroy()
   }
 
+  /** The instance keeps an idle connection for `instanceMs`. */
+  keepFor(instanceMs: number): void {
+    this.idleMs = Math.min(IDLE_MS, instanceMs * IDLE_SHARE)
+  }
+
   /** Ends the instance's part in its exchange, wherever that is; the connection cannot be used again. */
   abort(): void {
     if (this.exchange) this.exchange.upstream = null
@@ -91,11 +105,13 @@ export class UpstreamConnection implements Timed {
     this.exchange = null
     this.deadlineMs = 0
     this.requests++
-    if (!isReusable || this.requests >= REQUESTS_MAX || this.socket.destroyed) {
+    const {nowMs} = this.thread.ticks
+    const isWornOut = this.requests >= REQUESTS_MAX || nowMs - this.openedMs > AGE_MAX_MS
+    if (!isReusable || isWornOut || this.socket.destroyed) {
       this.close()
       return
     }
-    this.idleSinceMs = this.thread.ticks.nowMs
+    this.idleSinceMs = nowMs
     this.resume()
     this.origin.keep(this)
   }
@@ -148,7 +164,7 @@ export function forward(exchange: Exchange): void {
     return
   }
   countAttempt(exchange, origin)
-  const idle = exchange.tries === 0 ? origin.idle.pop() : undefined
+  const idle = exchange.tries === 0 ? origin.takeIdle(exchange.client.thread.ticks.nowMs) : undefined
   if (idle) {
     begin(idle, exchange)
     sendRequest(exchange, idle)
