@@ -27,6 +27,8 @@ async function listenAs(name: string): Promise<number> {
       )
     case 'ours':
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`})).port
+    case 'ours, 2 workers':
+      return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, {workers: 2})).port
     case 'http-proxy': {
       const proxy = httpProxy.createProxyServer({agent: new Agent({keepAlive: true, maxSockets: 256}), xfwd: true})
       return portOf(

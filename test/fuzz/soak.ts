@@ -20,6 +20,7 @@ import {faultyInstance, type Harmed} from './soak/faults.ts'
 /** Above the proxy's patience with a stalled instance, below that of the clients. */
 const RESPONSE_MS = 2_500
 const RELOAD_MS = 1_000
+const STALL_MS = 1_000
 const FAULT_SHARE = 0.04
 const ODD_SHARE = 0.1
 /** Of the data plane's process: a leak of 20 bytes per request is more in half an hour. */
@@ -114,7 +115,8 @@ async function soakFor(
       samples.push({rss: residentBytes(plane.pid), descriptors: descriptors(plane.pid)})
     }
   })()
-  const soak: Soak = {port: plane.port, random, harmed, tally, isOver}
+  const hasStalledSince = watchForStalls(scope)
+  const soak: Soak = {hasStalledSince, port: plane.port, random, harmed, tally, isOver}
   await Promise.all([reloading, ...Array.from({length: clients}, (_, i) => soakClient(soak, String(i)))])
 
   const quarter = Math.max(1, samples.length >> 2)
@@ -145,6 +147,19 @@ function soakSnapshot(urls: readonly string[], turn: number): Snapshot {
     [`turn-${turn}.localhost`]: second,
   }
   return snapshotOf(routes, {revision: `turn-${turn}`, timeouts: {responseMs: RESPONSE_MS}})
+}
+
+// This process is the instances, too. When it gets no processor for a second, they have not answered for a second.
+function watchForStalls(scope: Scope): (ms: number) => boolean {
+  let lookedMs = performance.now()
+  let stalledMs = Number.NEGATIVE_INFINITY
+  const timer = setInterval(() => {
+    const now = performance.now()
+    if (now - lookedMs > STALL_MS) stalledMs = now
+    lookedMs = now
+  }, 50)
+  scope.defer(() => clearInterval(timer))
+  return ms => stalledMs >= ms
 }
 
 type Plane = {

@@ -25,6 +25,8 @@ export type Soak = {
   readonly harmed: Harmed
   readonly tally: Tally
   isOver(): boolean
+  /** Did the instances, which live in this process, stand still since then, for so long that they look like a fault? */
+  hasStalledSince(ms: number): boolean
 }
 
 /** Longer than the time that the routes give an instance to answer. */
@@ -222,6 +224,7 @@ async function halfClose(session: Session): Promise<void> {
 async function takeAnswers(session: Session, all: readonly Asked[]): Promise<void> {
   const {tally, harmed} = session.soak
   tally.requests += all.length
+  const beganMs = performance.now()
   const finals = () => session.parser.messages.filter(message => message.isDone && message.status >= 200)
   const inTime = await waitFor(session, () => finals().length >= all.length)
   const answers = finals()
@@ -234,6 +237,8 @@ async function takeAnswers(session: Session, all: readonly Asked[]): Promise<voi
     else if (fault || session.isHarmed) {
       const name = `${fault ?? 'behind a fault'}: ${problem}`
       tally.explained.set(name, (tally.explained.get(name) ?? 0) + 1)
+    } else if (session.soak.hasStalledSince(beganMs)) {
+      tally.explained.set('all instances stalled', (tally.explained.get('all instances stalled') ?? 0) + 1)
     } else tally.unexplained.push(`${asked.nonce} ${asked.method} ${asked.path}: ${problem}`)
     // What a connection carries behind a broken answer is lost with it.
     session.isHarmed ||= fault !== undefined && problem !== ''
