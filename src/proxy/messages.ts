@@ -2,7 +2,7 @@
 // worker's loop, because one message with a hundred thousand routes would stop it for 150 ms.
 
 import type {Address} from '../base/address.ts'
-import type {ForwardHeaders, Instance, Pool, Route} from '../snapshot/snapshot.ts'
+import type {ForwardHeaders, Instance, Member, Pool, Route} from '../snapshot/snapshot.ts'
 import type {Edge} from './edge.ts'
 
 /** Entries in one chunk: about 2 ms of a worker's time at the most. */
@@ -41,9 +41,12 @@ export type FromWorker =
 export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}
 
 /** With the slot of its turn; null for a pool of one. */
-export type WirePool = Pool & {readonly slot: number | null}
+export type WirePool = Omit<Pool, 'members'> & {readonly members: readonly WireMember[]; readonly slot: number | null}
+
+/** With the slot of its state. */
+export type WireMember = Member & {readonly slot: number}
 
 /** What has a scoreboard of its own. */
-export type BoardName = 'routes' | 'instances' | 'pools'
+export type BoardName = 'routes' | 'instances' | 'pools' | 'members'
 
 export type WireInstance = Instance & {readonly slot: number}

@@ -1,5 +1,6 @@
 // Which instance of a pool takes a request. Only usable ones are picked: backups when no other is usable, nobody when none is.
 
+import {GATE} from '../scoreboard/member.ts'
 import type {Exchange} from './exchange.ts'
 import {hashKey} from './hash-key.ts'
 import type {RequestHead} from './http1/request-head.ts'
@@ -9,7 +10,7 @@ import type {MemberEntry, PoolEntry} from './table.ts'
 /** The member for this request, or null when no instance can take it. */
 export function pick(pool: PoolEntry, exchange: Exchange, head: RequestHead, target: string): MemberEntry | null {
   const only = pool.members[0]
-  if (pool.members.length === 1 && only) return only
+  if (pool.members.length === 1 && only) return mayServe(only) ? only : null
   const {balance} = pool
   switch (balance.kind) {
     case 'round-robin':
@@ -31,8 +32,13 @@ export function pickAnother(pool: PoolEntry, tried: readonly MemberEntry[]): Mem
 
 // ---
 
-function isUsable({origin}: MemberEntry): boolean {
-  return origin.addresses.length > 0
+function isUsable({origin, states, at}: MemberEntry): boolean {
+  return states[at + GATE] === 0 && origin.addresses.length > 0
+}
+
+// Of the only one the failure itself is told, such as a name that does not resolve.
+function mayServe({isDown, states, at}: MemberEntry): boolean {
+  return !isDown && states[at + GATE] === 0
 }
 
 // The position is shared by all workers, so that together they go through the rotation as one would.
@@ -59,7 +65,7 @@ function pickLeast(pool: PoolEntry): MemberEntry | null {
   let leastLoad = Number.POSITIVE_INFINITY
   for (let i = 0; i < members.length; i++) {
     const member = members[(start + i) % members.length]
-    if (!member || member.isBackup || member.weight === 0 || !isUsable(member)) continue
+    if (!member || member.isBackup || member.isDown || member.weight === 0 || !isUsable(member)) continue
     const load = loadOf(member)
     if (load === 0) return member
     if (load >= leastLoad) continue

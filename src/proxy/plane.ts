@@ -7,8 +7,10 @@ import {type Address, formatAddress} from '../base/address.ts'
 import type {Clock} from '../base/clock.ts'
 import {AppError, codeOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
-import {createBoard} from '../scoreboard/board.ts'
+import {type Board, createBoard} from '../scoreboard/board.ts'
 import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
+import {DOWN, DRAINED, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
+import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import type {DataPlane, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
 import type {Edge} from './edge.ts'
@@ -46,7 +48,12 @@ type Seat = {
 export function createDataPlane(options: PlaneOptions): DataPlane {
   const {http, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
-  const boards: Boards = {routes: createBoard(count), instances: createBoard(count), pools: createBoard(1)}
+  const boards: Boards = {
+    routes: createBoard(count),
+    instances: createBoard(count),
+    pools: createBoard(1),
+    members: createBoard(1),
+  }
   const addresses = new Map<string, {addresses: readonly string[]; reason: string}>()
   const doors = createDoorsMemory(count, edge.perClient !== null)
   const doorsSeed = randomInt(2 ** 31)
@@ -121,6 +128,10 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
         next.pools.map(pool => pool.key),
         clock.now(),
       )
+      boards.members.retain(
+        next.pools.flatMap(pool => pool.members.map(member => member.key)),
+        clock.now(),
+      )
       // A worker that dies meanwhile gets the snapshot with its replacement.
       await Promise.all(seats.map(({thread}) => thread.transfer(next).catch(() => {})))
     },
@@ -141,6 +152,13 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       addresses.set(host, {addresses: list, reason})
       for (const {thread} of seats) thread.setAddresses(host, list, reason)
     },
+    setVerdict: (member, isDown) => setMemberGate(boards.members, member, DOWN, isDown),
+    setDrained: (member, isDrained) => setMemberGate(boards.members, member, DRAINED, isDrained),
+    memberState(member) {
+      const {states, at} = memberStates(boards.members, member)
+      const gate = states[at + GATE] ?? 0
+      return {isDown: (gate & DOWN) !== 0, isDrained: (gate & DRAINED) !== 0}
+    },
     workers: () =>
       seats.map(({index, state, restarts, thread}) => ({index, state, restarts, revision: thread.revision()})),
     routeStats: id => boards.routes.read(id),
@@ -158,6 +176,18 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
 }
 
 // ---
+
+function setMemberGate(board: Board, member: string, bit: number, isSet: boolean): void {
+  const {states, at} = memberStates(board, member)
+  setGate(states, at, bit, isSet)
+}
+
+function memberStates(board: Board, member: string): {states: Int32Array; at: number} {
+  const slot = board.slotOf(member)
+  const segment = board.segments()[segmentOf(slot)]
+  if (!segment) throw new Error(`member ${member} has no state`)
+  return {states: new Int32Array(segment), at: memberRecord(recordOf(slot))}
+}
 
 // With SO_REUSEPORT a second daemon of the same user would be let in and would take half of the connections without a
 // word. So the port is opened once without it, which fails when anybody listens there.

@@ -3,6 +3,7 @@
 
 import {isDeepStrictEqual} from 'node:util'
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
+import {memberRecord} from '../scoreboard/member.ts'
 import {laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
 import type {Action, Balance, ForwardHeaders, HeadPolicy, Timeouts} from '../snapshot/snapshot.ts'
 import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
@@ -51,8 +52,8 @@ export class PoolEntry {
   constructor(pool: WirePool, members: readonly MemberEntry[], positions: Int32Array, position: number) {
     this.name = pool.name
     this.members = members
-    this.primaries = members.filter(member => !member.isBackup && member.weight > 0)
-    this.backups = members.filter(member => member.isBackup)
+    this.primaries = members.filter(member => !member.isBackup && !member.isDown && member.weight > 0)
+    this.backups = members.filter(member => member.isBackup && !member.isDown)
     this.balance = pool.balance
     this.rotation = pool.rotation
     this.positions = positions
@@ -71,6 +72,11 @@ export type MemberEntry = {
   readonly basePath: string
   readonly weight: number
   readonly isBackup: boolean
+  /** Marked as down where it is written. */
+  readonly isDown: boolean
+  /** What all threads know of it, and where its record begins. */
+  readonly states: Int32Array
+  readonly at: number
 }
 
 export type Table = {
@@ -104,6 +110,7 @@ export type LiveState = {
   /** The lanes of all workers, for what they decide on together. */
   readonly instanceSegments: Float64Array[]
   readonly poolPositions: Int32Array[]
+  readonly memberStates: Int32Array[]
 }
 
 export function createLiveState(lane: number): LiveState {
@@ -115,6 +122,7 @@ export function createLiveState(lane: number): LiveState {
     instanceLanes: [],
     instanceSegments: [],
     poolPositions: [],
+    memberStates: [],
   }
 }
 
@@ -129,6 +137,9 @@ export function addSegment(state: LiveState, board: BoardName, buffer: SharedArr
       return
     case 'pools':
       state.poolPositions.push(new Int32Array(buffer))
+      return
+    case 'members':
+      state.memberStates.push(new Int32Array(buffer))
   }
 }
 
@@ -156,10 +167,11 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     addPools(list) {
       for (const pool of list) {
-        const members = pool.members.map(({instance, ...member}): MemberEntry => {
+        const members = pool.members.map(({instance, basePath, weight, isBackup, isDown, slot}): MemberEntry => {
           const origin = state.origins.get(instance)
-          if (!origin) throw new Error(`pool ${pool.key} came before its instance ${instance}`)
-          return {origin, ...member}
+          const states = state.memberStates[segmentOf(slot)]
+          if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${instance}`)
+          return {origin, basePath, weight, isBackup, isDown, states, at: memberRecord(recordOf(slot))}
         })
         const positions = pool.slot === null ? ALONE : state.poolPositions[segmentOf(pool.slot)]
         if (!positions) throw new Error(`pool ${pool.key} came before its turn`)

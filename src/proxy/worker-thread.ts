@@ -36,7 +36,7 @@ const ENTRY = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 /** Starts a worker; `onExit` is called once when it ends, with the error if there was one. */
 export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: Error | null) => void): WorkerThread {
   const worker = new Worker(ENTRY, {workerData: start})
-  const sentSegments = {routes: 0, instances: 0, pools: 0}
+  const sentSegments = {routes: 0, instances: 0, pools: 0, members: 0}
   let waiting: {resolve: (message: FromWorker) => void; reject: (error: Error) => void} | null = null
   let failure: Error | null = null
   let gone = false
@@ -98,7 +98,7 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
   }
 
   function sendSegments(): void {
-    for (const board of ['routes', 'instances', 'pools'] as const) {
+    for (const board of ['routes', 'instances', 'pools', 'members'] as const) {
       const segments = boards[board].segments()
       for (const buffer of segments.slice(sentSegments[board])) send({kind: 'segment', board, buffer})
       sentSegments[board] = segments.length
@@ -136,12 +136,16 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
 
 // ---
 
-function wireRoute(boards: Boards, {id, host, prefix, action, head, timeouts}: Snapshot['routes'][number]): WireRoute {
-  return {id, host, prefix, action, head, timeouts, slot: boards.routes.slotOf(id)}
+function wireRoute(boards: Boards, {source: _, ...route}: Snapshot['routes'][number]): WireRoute {
+  return {...route, slot: boards.routes.slotOf(route.id)}
 }
 
 function wirePool(boards: Boards, pool: Snapshot['pools'][number]): WirePool {
-  return {...pool, slot: pool.members.length > 1 ? boards.pools.slotOf(pool.key) : null}
+  return {
+    ...pool,
+    members: pool.members.map(member => ({...member, slot: boards.members.slotOf(member.key)})),
+    slot: pool.members.length > 1 ? boards.pools.slotOf(pool.key) : null,
+  }
 }
 
 function wireInstance(boards: Boards, instance: Snapshot['instances'][number]): WireInstance {

@@ -11,6 +11,11 @@ export type DataPlane = {
   listen(): Promise<Listeners>
   /** The addresses of a name in an instance; none means that the instance is down, for the reason given. */
   setAddresses(host: string, addresses: readonly string[], reason: string): void
+  /** What active health has found; a member that is down gets no requests. */
+  setVerdict(member: string, isDown: boolean): void
+  /** A drained member finishes what it has and gets nothing new. */
+  setDrained(member: string, isDrained: boolean): void
+  memberState(member: string): MemberState
   workers(): readonly WorkerStats[]
   routeStats(id: string): Counted
   instanceStats(key: string): Counted
@@ -33,6 +38,9 @@ export type WorkerStats = {
   /** Revision it serves; '' before the first. */
   readonly revision: string
 }
+
+/** Why a member gets no requests; none of it: it gets them. */
+export type MemberState = {readonly isDown: boolean; readonly isDrained: boolean}
 
 export type Counted = {
   readonly requests: number

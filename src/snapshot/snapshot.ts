@@ -9,6 +9,10 @@ export type Snapshot = {
   readonly routes: readonly Route[]
   readonly pools: readonly Pool[]
   readonly instances: readonly Instance[]
+  /** How instances are asked whether they are well. */
+  readonly checks: readonly Check[]
+  /** What service mode serves, by slug. */
+  readonly services: readonly ServiceRoute[]
   readonly forward: ForwardHeaders
 }
 
@@ -19,7 +23,13 @@ export type Route = {
   readonly host: string
   /** '' for the whole host, else '/app' or '/app/admin': no trailing slash. */
   readonly prefix: string
+  /** Other destinations for some requests of this place; the first one that matches takes the request. */
+  readonly variants: readonly Variant[]
   readonly action: Action
+  /** A copy of some requests; its answers are thrown away. */
+  readonly mirror: Mirror | null
+  /** null: only what was provably not sent is tried again. */
+  readonly retry: Retry | null
   /** null: heads pass as they are. */
   readonly head: HeadPolicy | null
   readonly timeouts: Timeouts
@@ -33,6 +43,36 @@ export type Action =
   | {readonly kind: 'redirect'; readonly to: string; readonly status: number; readonly isExact: boolean}
   /** `head` is a status line and field lines, `body` its bytes as latin1 text. */
   | {readonly kind: 'respond'; readonly status: number; readonly head: string; readonly body: string}
+
+export type Variant = {
+  readonly name: string
+  readonly when: Condition
+  readonly action: Action
+}
+
+/** All of it must hold. Names of fields in lower case; '' as value: the name must be there. */
+export type Condition = {
+  /** Any of these; empty: every method. */
+  readonly methods: readonly string[]
+  readonly headers: readonly (readonly [string, string])[]
+  readonly cookies: readonly (readonly [string, string])[]
+  readonly query: readonly (readonly [string, string])[]
+}
+
+export type Mirror = {readonly pool: string; readonly share: number}
+
+export type Retry = {
+  /** Tries beyond the first. */
+  readonly times: number
+  readonly connect: boolean
+  readonly timeout: boolean
+  /** Statuses of an answer, or of the failure in its place. */
+  readonly statuses: readonly number[]
+  /** Retries in proportion to requests, 0.2 for 20 %. */
+  readonly budget: number
+  /** Also what an instance may have processed and that may not be done twice. */
+  readonly unsafe: boolean
+}
 
 export type HeadPolicy = {
   /** The first `cut` characters of the path give way to `put`. */
@@ -80,7 +120,37 @@ export type Pool = {
   readonly balance: Balance
   /** Indexes of members in the order in which round-robin goes through them, each as often as its weight says. */
   readonly rotation: readonly number[]
+  readonly sticky: Sticky | null
+  /** Time over which a member that has come back gets to its full share; 0: at once. */
+  readonly slowStartMs: number
+  readonly passive: Passive | null
+  readonly circuit: Circuit | null
+  /** Requests under way at one instance; 0: any number. */
+  readonly maxInFlight: number
+  /** For requests that find every member at maxInFlight; null: they are refused. */
+  readonly queue: Queue | null
 }
+
+export type Sticky = {
+  readonly cookie: string
+  /** 0: as long as the browser is open. */
+  readonly ttlMs: number
+  readonly domain: string
+  readonly path: string
+}
+
+/** A member that fails `maxFails` requests within a window is left out for `ejectMs`, longer each time in a row. */
+export type Passive = {readonly maxFails: number; readonly windowMs: number; readonly ejectMs: number}
+
+/** Opens when of at least `minRequests` in a window the share `errorRate` failed; one request tries again after `openMs`. */
+export type Circuit = {
+  readonly errorRate: number
+  readonly minRequests: number
+  readonly windowMs: number
+  readonly openMs: number
+}
+
+export type Queue = {readonly size: number; readonly timeoutMs: number}
 
 export type Balance =
   | {readonly kind: 'round-robin'}
@@ -96,8 +166,16 @@ export type HashBy =
   | {readonly kind: 'cookie'; readonly name: string}
 
 export type Member = {
+  /** Unlike that of any other member: pool, instance and base path. Its state outlives snapshots under this name. */
+  readonly key: string
+  /** 'orders@10.0.0.1:8080', as operators call it. */
+  readonly id: string
   /** Key of the instance. */
   readonly instance: string
+  /** Key of the check that finds it up or down; null: it is taken to be up. */
+  readonly check: string | null
+  /** Marked as down by whoever wrote it: it finishes what it has and gets nothing new. */
+  readonly isDown: boolean
   /** Path of the target URL that stands before the path of the request; '' or '/base'. */
   readonly basePath: string
   /** Its share in proportion to the weights of the others; 0 gets nothing. */
@@ -116,6 +194,44 @@ export type Instance = {
   readonly port: number
   /** How an https instance is checked; null for http. */
   readonly tls: UpstreamTls | null
+  readonly keepalive: Keepalive
+}
+
+/** Connections that wait for the next request, and for how long. */
+export type Keepalive = {readonly idle: number; readonly timeoutMs: number}
+
+/** A question to one instance; members that are asked the same share the verdict. */
+export type Check = {
+  readonly key: string
+  /** Key of the instance. */
+  readonly instance: string
+  readonly probe:
+    | {readonly kind: 'tcp'}
+    | {
+        readonly kind: 'http'
+        readonly path: string
+        /** '' for the instance's own authority. */
+        readonly host: string
+        /** Field lines, each with its CRLF. */
+        readonly fields: string
+        /** Statuses that are well, as closed ranges. */
+        readonly expect: readonly (readonly [number, number])[]
+      }
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Answers in a row that bring it up, and take it down. */
+  readonly rise: number
+  readonly fall: number
+  /** Not used before it was found well. */
+  readonly startDown: boolean
+}
+
+/** A service as service mode serves it: /<slug>/… to its pool. */
+export type ServiceRoute = {
+  readonly slug: string
+  readonly pool: string
+  readonly stripSlug: boolean
+  readonly source: Source
 }
 
 export type UpstreamTls = {

@@ -9,6 +9,7 @@ import {Origin} from '../../src/proxy/origin.ts'
 import {pick} from '../../src/proxy/pick.ts'
 import {type MemberEntry, PoolEntry} from '../../src/proxy/table.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from '../../src/router/routing.ts'
+import {memberRecord} from '../../src/scoreboard/member.ts'
 import {createSegment, recordOf} from '../../src/scoreboard/segment.ts'
 import type {Balance} from '../../src/snapshot/snapshot.ts'
 
@@ -39,13 +40,12 @@ export function routingOf(count: number): {routing: Routing<number>; hosts: stri
   return {routing, hosts}
 }
 
-/** Nanoseconds of a match, for requests to hosts in an order that no cache foresees. */
-export function matchCost(count: number): number {
+/** Nanoseconds of a match among `count` routes, when requests name `asked` of their hosts. */
+export function matchCost(count: number, asked = 256): number {
   const {routing, hosts} = routingOf(count)
-  // Of a large table as many hosts as of a small one are asked for: what is measured is the matching, not cold memory.
-  const asked = Array.from({length: 256}, (_, i) => hosts[(i * 7919) % hosts.length] ?? '')
+  const names = Array.from({length: asked}, (_, i) => hosts[(i * 7919) % hosts.length] ?? '')
   return nanoseconds(200_000, i => {
-    const routes = findHost(routing, asked[i & 255] ?? '')
+    const routes = findHost(routing, names[i % asked] ?? '')
     return routes && matchPrefix(routes, PATHS[i % PATHS.length] ?? '')
   })
 }
@@ -68,6 +68,7 @@ const ANSWER = Buffer.from(
 /** Nanoseconds of a pick among `count` instances of two workers. */
 export function pickCost(balance: Balance, count: number): number {
   const segment = new Float64Array(createSegment(2))
+  const states = new Int32Array(createSegment(1))
   const members = Array.from({length: count}, (_, index): MemberEntry => {
     const key = `http://10.0.${index >> 8}.${index & 255}:80`
     const instance = {
@@ -76,11 +77,33 @@ export function pickCost(balance: Balance, count: number): number {
       host: `10.0.${index >> 8}.${index & 255}`,
       port: 80,
       tls: null,
+      keepalive: {idle: 64, timeoutMs: 60_000},
       slot: index,
     } as const
-    return {origin: new Origin(instance, segment, recordOf(index), segment), basePath: '', weight: 1, isBackup: false}
+    return {
+      origin: new Origin(instance, segment, recordOf(index), segment),
+      basePath: '',
+      weight: 1,
+      isBackup: false,
+      isDown: false,
+      states,
+      at: memberRecord(recordOf(index)),
+    }
   })
-  const pool = {key: 's', name: 's', members: [], balance, rotation: members.map((_, index) => index), slot: 0}
+  const pool = {
+    key: 's',
+    name: 's',
+    members: [],
+    balance,
+    rotation: members.map((_, index) => index),
+    sticky: null,
+    slowStartMs: 0,
+    passive: null,
+    circuit: null,
+    maxInFlight: 0,
+    queue: null,
+    slot: 0,
+  }
   const entry = new PoolEntry(pool, members, new Int32Array(new SharedArrayBuffer(64)), 0)
   const head = new RequestHead()
   const client = {isTrusted: false, address: '10.1.2.3'} as unknown as ClientConnection

@@ -26,15 +26,21 @@ export async function threadOf(
   const edge = {...EDGE, ...options.edge}
   const doors = createDoorsMemory(1, edge.perClient !== null)
   const thread = new Thread({lane: 0, lanes: 1, edge, doors, doorsSeed: 1})
-  const [routes, instances] = [createBoard(1), createBoard(1)]
+  const [routes, instances, members] = [createBoard(1), createBoard(1), createBoard(1)]
   const snapshot = snapshotOf(targets, options)
   const wireInstances = snapshot.instances.map(instance => ({...instance, slot: instances.slotOf(instance.key)}))
   const wireRoutes = snapshot.routes.map(route => ({...route, slot: routes.slotOf(route.id)}))
+  const wirePools = snapshot.pools.map(pool => ({
+    ...pool,
+    members: pool.members.map(member => ({...member, slot: members.slotOf(member.key)})),
+    slot: null,
+  }))
+  for (const buffer of members.segments()) addSegment(thread.live, 'members', buffer)
   for (const buffer of routes.segments()) addSegment(thread.live, 'routes', buffer)
   for (const buffer of instances.segments()) addSegment(thread.live, 'instances', buffer)
   const builder = buildTable(thread.live, snapshot.revision, snapshot.forward)
   builder.addInstances(wireInstances)
-  builder.addPools(snapshot.pools.map(pool => ({...pool, slot: null})))
+  builder.addPools(wirePools)
   builder.addRoutes(wireRoutes)
   thread.table = builder.finish()
   const timer = setInterval(() => thread.ticks.tick(), TICK_MS)

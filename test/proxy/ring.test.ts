@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import {Origin} from '../../src/proxy/origin.ts'
 import {createRing, hashOf, nextOnRing} from '../../src/proxy/ring.ts'
 import type {MemberEntry} from '../../src/proxy/table.ts'
+import {MEMBER_FIELDS} from '../../src/scoreboard/member.ts'
 
 const KEYS = Array.from({length: 20_000}, (_, i) => hashOf(`10.${i >> 12}.${(i >> 6) & 63}.${i & 63}`))
 
@@ -15,9 +16,12 @@ function membersOf(count: number, weight: (index: number) => number = () => 1): 
       host: `10.0.0.${index}`,
       port: 80,
       tls: null,
+      keepalive: {idle: 64, timeoutMs: 60_000},
       slot: 0,
     } as const
-    return {origin: new Origin(instance, counters, 0, counters), basePath: '', weight: weight(index), isBackup: false}
+    const origin = new Origin(instance, counters, 0, counters)
+    const states = new Int32Array(MEMBER_FIELDS)
+    return {origin, basePath: '', weight: weight(index), isBackup: false, isDown: false, states, at: 0}
   })
 }
 

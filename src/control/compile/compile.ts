@@ -31,7 +31,10 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
       id,
       host,
       prefix,
+      variants: [],
       action: compileAction(value, file, options.references, pools, services),
+      mirror: null,
+      retry: null,
       head: compileHead(value, prefix),
       timeouts: timeouts(value.timeouts),
       source: {file, line},
@@ -41,6 +44,8 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
     routes,
     pools: pools.list(),
     instances: pools.instances(),
+    checks: [],
+    services: [],
     forward: options.forward,
   }
   return {revision: options.revision, content: contentOf(parts), ...parts}
@@ -86,6 +91,7 @@ function contentOf(parts: Omit<Snapshot, 'revision' | 'content'>): string {
   for (let from = 0; from < routes.length; from += HASHED_AT_ONCE) {
     hash.update(JSON.stringify(routes.slice(from, from + HASHED_AT_ONCE).map(({source: _, ...route}) => route)))
   }
-  hash.update(JSON.stringify([parts.pools, parts.instances, parts.forward]))
+  const services = parts.services.map(({source: _, ...service}) => service)
+  hash.update(JSON.stringify([parts.pools, parts.instances, parts.checks, services, parts.forward]))
   return hash.digest('hex')
 }

@@ -18,10 +18,20 @@ export function createPools(): Pools {
   const pools = new Map<string, Pool>()
   const instances = new Map<string, Instance>()
 
-  function member(url: string, tls: Partial<UpstreamTls> | null, weight: number, isBackup: boolean): Member {
+  function member(pool: string, written: ServiceInstance, tls: Partial<UpstreamTls> | null): Member {
+    const {url, weight = 1, backup = false, down = false} = written
     const {instance, basePath} = readTarget(url, tls ?? {})
     instances.set(instance.key, instance)
-    return {instance: instance.key, basePath, weight, isBackup}
+    return {
+      key: `${pool} ${instance.key}${basePath}`,
+      id: `${pool}@${instance.key.replace(/^.*:\/\/|#.*$/g, '')}${basePath}`,
+      instance: instance.key,
+      basePath,
+      check: null,
+      weight,
+      isBackup: backup,
+      isDown: down,
+    }
   }
 
   return {
@@ -29,9 +39,9 @@ export function createPools(): Pools {
     // that are checked differently are different ones, even at one address.
     ofTarget(target, tls) {
       if (tls === null && pools.has(target)) return target
-      const only = member(target, tls, 1, false)
+      const only = member(target, {url: target}, tls)
       const key = tls === null ? target : `${target} ${only.instance}`
-      pools.set(key, {key, name: target, members: [only], balance: ROUND_ROBIN, rotation: [0]})
+      pools.set(key, {...PLAIN, key, name: target, members: [only], rotation: [0]})
       return key
     },
     // A target is a URL and a slug is none, so their keys cannot meet.
@@ -40,10 +50,9 @@ export function createPools(): Pools {
       if (pools.has(key)) return key
       const members = (service.instances ?? [])
         .map(written => (typeof written === 'string' ? {url: written} : written))
-        .filter((written: ServiceInstance) => written.down !== true)
-        .map(({url, weight = 1, backup = false}: ServiceInstance) => member(url, tls, weight, backup))
-      const rotation = rotationOf(members.map(({weight, isBackup}) => (isBackup ? 0 : weight)))
-      pools.set(key, {key, name: key, members, balance: balanceOf(service), rotation})
+        .map(written => member(key, written, tls))
+      const rotation = rotationOf(members.map(({weight, isBackup, isDown}) => (isBackup || isDown ? 0 : weight)))
+      pools.set(key, {...PLAIN, key, name: key, members, balance: balanceOf(service), rotation})
       return key
     },
     list: () => [...pools.values()],
@@ -53,7 +62,16 @@ export function createPools(): Pools {
 
 // ---
 
-const ROUND_ROBIN: Balance = {kind: 'round-robin'}
+/** What holds of a pool unless something is written. */
+const PLAIN = {
+  balance: {kind: 'round-robin'},
+  sticky: null,
+  slowStartMs: 0,
+  passive: null,
+  circuit: null,
+  maxInFlight: 0,
+  queue: null,
+} as const satisfies Partial<Pool>
 
 function balanceOf({balance = 'round-robin', hashBy = 'client'}: Service): Balance {
   return balance === 'hash' ? {kind: 'hash', by: hashByOf(hashBy)} : {kind: balance}

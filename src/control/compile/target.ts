@@ -2,8 +2,10 @@
 
 import {createHash} from 'node:crypto'
 import {isIP} from 'node:net'
-import type {Instance, UpstreamTls} from '../../snapshot/snapshot.ts'
+import type {Instance, Keepalive, UpstreamTls} from '../../snapshot/snapshot.ts'
 
+/** Instances close idle connections after 60 s or later, unless they say otherwise. */
+const KEEPALIVE: Keepalive = {idle: 64, timeoutMs: 60_000}
 const PORTS: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443}
 
 /** The parts of a target that the checks have accepted; throws on any other text, which would be a bug in them. */
@@ -15,9 +17,10 @@ export function readTarget(target: string, tls: Partial<UpstreamTls>): {instance
   const host = name.replace(/^\[|\]$/g, '')
   const basePath = url.pathname.replace(/\/+$/, '')
   const key = `${url.protocol}//${name}:${port}`
-  if (url.protocol === 'http:') return {instance: {key, scheme: 'http', host, port, tls: null}, basePath}
+  if (url.protocol === 'http:')
+    return {instance: {key, scheme: 'http', host, port, tls: null, keepalive: KEEPALIVE}, basePath}
   const whole: UpstreamTls = {serverName: isIP(host) ? '' : host, ca: '', cert: '', key: '', insecure: false, ...tls}
-  return {instance: {key: key + markOf(tls), scheme: 'https', host, port, tls: whole}, basePath}
+  return {instance: {key: key + markOf(tls), scheme: 'https', host, port, tls: whole, keepalive: KEEPALIVE}, basePath}
 }
 
 // ---
