@@ -89,7 +89,8 @@ function pickOfTwo(pool: PoolEntry): MemberEntry | null {
 
 // The rotation holds every member as often as its weight says.
 function pickAtRandom({rotation, members}: PoolEntry): MemberEntry | null {
-  const member = members[rotation[Math.floor(Math.random() * rotation.length)] ?? 0]
+  const index = rotation[Math.floor(Math.random() * rotation.length)]
+  const member = index === undefined ? undefined : members[index]
   return member && isUsable(member) ? member : null
 }
 
