@@ -4,7 +4,8 @@
 import {connect, type Socket} from 'node:net'
 import {createNodeParser, type NodeMessage, type NodeParser} from '../node-parser.ts'
 import type {Random} from '../random.ts'
-import {bodyOf, type Harmed} from './faults.ts'
+import {bodyOf} from './faults.ts'
+import type {Harmed} from './harmed.ts'
 import {soakTunnel} from './tunnel.ts'
 
 export type Tally = {
@@ -25,12 +26,10 @@ export type Soak = {
   readonly harmed: Harmed
   readonly tally: Tally
   isOver(): boolean
-  /** Did the instances, which live in this process, stand still since then, for so long that they look like a fault? */
-  hasStalledSince(ms: number): boolean
 }
 
 /** Longer than the time that the routes give an instance to answer. */
-const ANSWER_MS = 15_000
+const ANSWER_MS = 30_000
 const LARGE_BYTES = 1 << 20
 /** Of the connections. */
 const TUNNEL_SHARE = 0.15
@@ -230,19 +229,22 @@ async function takeAnswers(session: Session, all: readonly Asked[]): Promise<voi
   const answers = finals()
   for (const [index, asked] of all.entries()) {
     const answer = answers[index]
-    const fault = harmed.get(asked.nonce)
     const problem = answer ? judge(asked, answer) : inTime ? 'closed' : 'no answer in time'
+    const fault = problem === '' || problem.startsWith('wrong') ? undefined : await harmed.of(asked.nonce)
     if (problem === '') tally.answered++
     else if (problem.startsWith('wrong')) tally.wrong.push(`${asked.nonce} ${asked.method} ${asked.path}: ${problem}`)
     else if (fault || session.isHarmed) {
       const name = `${fault ?? 'behind a fault'}: ${problem}`
       tally.explained.set(name, (tally.explained.get(name) ?? 0) + 1)
-    } else if (session.soak.hasStalledSince(beganMs)) {
+    } else if (harmed.hasStalledSince(beganMs)) {
       tally.explained.set('all instances stalled', (tally.explained.get('all instances stalled') ?? 0) + 1)
-    } else tally.unexplained.push(`${asked.nonce} ${asked.method} ${asked.path}: ${problem}`)
+    } else {
+      const ms = Math.round(performance.now() - beganMs)
+      tally.unexplained.push(`${asked.nonce} ${asked.method} ${asked.path}: ${problem} after ${ms} ms, ${told(answer)}`)
+    }
     // What a connection carries behind a broken answer is lost with it.
     session.isHarmed ||= fault !== undefined && problem !== ''
-    if (fault) harmed.delete(asked.nonce)
+    harmed.forget(asked.nonce)
   }
   if (!inTime || answers.length < all.length || answers.some(answer => !answer.isKeptAlive)) {
     session.socket.destroy()
@@ -266,6 +268,10 @@ function judge(asked: Asked, answer: NodeMessage): string {
   const isAllowed =
     allowed.includes(field('x-origin') ?? '') || (asked.path.startsWith('/flip') && field('x-origin') === '1')
   return isAllowed ? '' : `wrong: ${asked.host}${asked.path} was answered by instance ${field('x-origin')}`
+}
+
+function told(answer: NodeMessage | undefined): string {
+  return JSON.stringify(answer ? [answer.fields.join(' '), answer.body.slice(0, 200)] : null)
 }
 
 /** See `soakSnapshot`. */

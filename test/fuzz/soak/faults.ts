@@ -13,8 +13,8 @@ const ODDITIES = ['extra', 'hints', 'trickle'] as const
 
 export type Fault = (typeof FAULTS)[number]
 
-/** Who was harmed how, by nonce. */
-export type Harmed = Map<string, Fault>
+/** Called with the nonce of a request before it is harmed. */
+export type OnHarm = (nonce: string, fault: Fault) => void
 
 export type FaultOptions = {readonly faultShare: number; readonly oddShare: number}
 
@@ -23,14 +23,14 @@ export async function faultyInstance(
   scope: Scope,
   index: number,
   random: Random,
-  harmed: Harmed,
+  onHarm: OnHarm,
   options: FaultOptions,
 ): Promise<string> {
   const server = createServer({keepAliveTimeout: 0, requestTimeout: 0}, (request, response) => {
     const nonce = String(request.headers['x-nonce'])
     if (random.chance(options.faultShare)) {
       const fault = random.pick(FAULTS)
-      harmed.set(nonce, fault)
+      onHarm(nonce, fault)
       harm(fault, request, response, nonce, index)
       return
     }
@@ -38,7 +38,7 @@ export async function faultyInstance(
     answerWhole(request, response, nonce, index, oddity)
   })
   server.on('clientError', (_, socket) => socket.destroy())
-  echoUpgrades(server, random, harmed, options.faultShare)
+  echoUpgrades(server, random, onHarm, options.faultShare)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   scope.defer(() => {
     server.closeAllConnections()

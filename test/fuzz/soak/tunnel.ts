@@ -6,18 +6,18 @@ import type {Server} from 'node:http'
 import {connect, type Socket} from 'node:net'
 import type {Random} from '../random.ts'
 import type {Soak} from './client.ts'
-import {bodyOf, type Harmed} from './faults.ts'
+import {bodyOf, type OnHarm} from './faults.ts'
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 const ACCEPT = createHash('sha1').update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
 const ENDS_MS = 15_000
 
 /** Makes an instance agree to upgrades, echo what comes, and now and then break the handshake off. */
-export function echoUpgrades(server: Server, random: Random, harmed: Harmed, faultShare: number): void {
+export function echoUpgrades(server: Server, random: Random, onHarm: OnHarm, faultShare: number): void {
   server.on('upgrade', (request, socket, head) => {
     socket.on('error', () => {})
     if (random.chance(faultShare)) {
-      harmed.set(String(request.headers['x-nonce']), 'reset')
+      onHarm(String(request.headers['x-nonce']), 'reset')
       socket.destroy()
       return
     }
@@ -75,19 +75,19 @@ export function soakTunnel(soak: Soak, nonce: string): Promise<void> {
       isDone = true
       clearTimeout(timer)
       socket.destroy()
-      judge(problem)
-      resolve()
+      void judge(problem).then(resolve)
     }
 
-    function judge(problem: string): void {
+    async function judge(problem: string): Promise<void> {
       const status = /^HTTP\/1\.1 (\d+)/.exec(got)?.[1] ?? 'none'
       const echoed = got.slice(got.indexOf('\r\n\r\n') + 4)
       if (status === '101' && isAbort) tally.aborted++
       else if (status === '101' && problem === '' && echoed === sent) tally.answered++
       else if (status === '101' && !sent.startsWith(echoed)) tally.wrong.push(`${nonce}: a tunnel with other bytes`)
-      else if (harmed.delete(nonce))
+      else if ((await harmed.of(nonce)) !== undefined)
         tally.explained.set(`tunnel: ${status}`, (tally.explained.get(`tunnel: ${status}`) ?? 0) + 1)
       else tally.unexplained.push(`${nonce} tunnel: ${status} ${problem}, ${echoed.length} of ${sent.length} bytes`)
+      harmed.forget(nonce)
     }
   })
 }
