@@ -44,7 +44,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
     routes,
     pools: pools.list(),
     instances: pools.instances(),
-    checks: [],
+    checks: pools.checks(),
     services: [],
     forward: options.forward,
   }
@@ -72,7 +72,7 @@ function compileAction(
   if (route.target !== undefined) {
     return {
       kind: 'forward',
-      pool: pools.ofTarget(route.target, compileUpstreamTls(route.upstreamTls, file, references)),
+      pool: pools.ofTarget(route.target, compileUpstreamTls(route.upstreamTls, file, references), route.health),
     }
   }
   const service = services.get(route.service ?? '')

@@ -1,24 +1,32 @@
 // Pools and their instances, each once, however many routes share them.
 
-import type {Balance, HashBy, Instance, Member, Pool, UpstreamTls} from '../../snapshot/snapshot.ts'
-import type {Service, ServiceInstance} from '../config/types.ts'
+import type {Balance, Check, HashBy, Instance, Member, Pool, UpstreamTls} from '../../snapshot/snapshot.ts'
+import type {Health, Service, ServiceInstance} from '../config/types.ts'
+import {createChecks} from './checks.ts'
 import {rotationOf} from './rotation.ts'
 import {readTarget} from './target.ts'
 
 export type Pools = {
   /** Key of the pool of a target, which has one instance. */
-  ofTarget(target: string, tls: Partial<UpstreamTls> | null): string
+  ofTarget(target: string, tls: Partial<UpstreamTls> | null, health?: Health | 'off' | false): string
   /** Key of the pool of a service. */
   ofService(service: Service, tls: Partial<UpstreamTls> | null): string
   list(): Pool[]
   instances(): Instance[]
+  checks(): Check[]
 }
 
 export function createPools(): Pools {
   const pools = new Map<string, Pool>()
   const instances = new Map<string, Instance>()
+  const checks = createChecks()
 
-  function member(pool: string, written: ServiceInstance, tls: Partial<UpstreamTls> | null): Member {
+  function member(
+    pool: string,
+    written: ServiceInstance,
+    tls: Partial<UpstreamTls> | null,
+    health: Health | 'off' | false | undefined,
+  ): Member {
     const {url, weight = 1, backup = false, down = false} = written
     const {instance, basePath} = readTarget(url, tls ?? {})
     instances.set(instance.key, instance)
@@ -27,7 +35,8 @@ export function createPools(): Pools {
       id: `${pool}@${instance.key.replace(/^.*:\/\/|#.*$/g, '')}${basePath}`,
       instance: instance.key,
       basePath,
-      check: null,
+      // What is marked as down gets no requests, whatever it answers.
+      check: down ? null : checks.of(instance, health),
       weight,
       isBackup: backup,
       isDown: down,
@@ -36,12 +45,15 @@ export function createPools(): Pools {
 
   return {
     // Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances
-    // that are checked differently are different ones, even at one address.
-    ofTarget(target, tls) {
-      if (tls === null && pools.has(target)) return target
-      const only = member(target, {url: target}, tls)
-      const key = tls === null ? target : `${target} ${only.instance}`
-      pools.set(key, {...PLAIN, key, name: target, members: [only], rotation: [0]})
+    // that are checked differently are different ones, even at one address, and so are pools whose health is asked for.
+    ofTarget(target, tls, health) {
+      if (tls === null && !health && pools.has(target)) return target
+      const only = member(target, {url: target}, tls, health)
+      const plain = tls === null ? target : `${target} ${only.instance}`
+      const key = only.check === null ? plain : `${target} ${only.check}`
+      // Routes that do not ask must not see the verdict of those that do.
+      const members = [only.check === null ? only : {...only, key}]
+      pools.set(key, {...PLAIN, key, name: target, members, rotation: [0]})
       return key
     },
     // A target is a URL and a slug is none, so their keys cannot meet.
@@ -50,13 +62,14 @@ export function createPools(): Pools {
       if (pools.has(key)) return key
       const members = (service.instances ?? [])
         .map(written => (typeof written === 'string' ? {url: written} : written))
-        .map(written => member(key, written, tls))
+        .map(written => member(key, written, tls, service.health))
       const rotation = rotationOf(members.map(({weight, isBackup, isDown}) => (isBackup || isDown ? 0 : weight)))
       pools.set(key, {...PLAIN, key, name: key, members, balance: balanceOf(service), rotation})
       return key
     },
     list: () => [...pools.values()],
     instances: () => [...instances.values()],
+    checks: () => checks.list(),
   }
 }
 

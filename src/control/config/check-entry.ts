@@ -4,11 +4,11 @@ import {isIP} from 'node:net'
 import {parseCidr} from '../../base/cidr.ts'
 import {isManaged} from '../../base/managed-fields.ts'
 import {normalizeHost, normalizeId, type Refusal, wordRefusal} from '../../base/route-id.ts'
-import {parseShare} from '../../base/units.ts'
+import {parseDuration, parseShare} from '../../base/units.ts'
 import type {Entry} from './entries.ts'
 import {type Problem, step} from './problem.ts'
 import {parseTarget} from './target.ts'
-import type {Host, Route, RouteSplitPart, RouteVariant, Service} from './types.ts'
+import type {Health, Host, Route, RouteSplitPart, RouteVariant, Service} from './types.ts'
 
 export type Facts = {
   /** What must be unique, in normal form; null when there is none. */
@@ -40,6 +40,8 @@ export function checkEntry(entry: Entry): Problem[] {
       check.refusal('bad-host', '/name', (entry.value as Host).name, normalizeHost)
       break
     case 'service':
+      checkHealth((entry.value as Service).health, check)
+      break
     case 'test':
       break
   }
@@ -128,6 +130,7 @@ function createCheck({document, pointer}: Entry) {
 function checkRoute(route: Route, check: Check): void {
   check.refusal('bad-id', '/id', route.id, normalizeId)
   checkHeaders(route, check)
+  checkHealth(route.health, check)
   checkShares(route.split, '/split', check)
   checkVariants(route.variants ?? [], check)
   if (typeof route.access === 'object') {
@@ -151,6 +154,27 @@ function checkHeaders(route: Route, check: Check): void {
   }
   for (const name of Object.keys(route.respond?.headers ?? {})) {
     checkHeader(name, step('/respond/headers', name), check)
+  }
+}
+
+/** More often than this is a mistake, and a load. */
+const HEALTH_INTERVAL_MIN_MS = 10
+
+function checkHealth(health: Health | 'off' | false | undefined, check: Check): void {
+  if (typeof health !== 'object') return
+  for (const name of Object.keys(health.headers ?? {})) checkHeader(name, step('/health/headers', name), check)
+  for (const range of String(health.expect ?? '').split(',')) {
+    const [from = '', to = from] = range.split('-')
+    if (Number(from) <= Number(to)) continue
+    const message = `no status is from ${from} to ${to}`
+    check.add('bad-value', '/health/expect', message, `Write ${to}-${from}.`)
+  }
+  if (health.interval !== undefined && (parseDuration(health.interval) ?? 0) < HEALTH_INTERVAL_MIN_MS) {
+    const message = `an interval of ${health.interval} is too short`
+    check.add('bad-value', '/health/interval', message, `${HEALTH_INTERVAL_MIN_MS}ms is the shortest; 5s is usual.`)
+  }
+  if (health.timeout !== undefined && parseDuration(health.timeout) === 0) {
+    check.add('bad-value', '/health/timeout', 'no answer comes within no time', 'For example: 2s')
   }
 }
 

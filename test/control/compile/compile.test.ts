@@ -3,6 +3,7 @@ import {join} from 'node:path'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {asciiAuthority, asciiPath, asciiUrl, fieldLine} from '../../../src/control/compile/ascii.ts'
+import {DEFAULT_HEALTH} from '../../../src/control/compile/checks.ts'
 import {readTarget} from '../../../src/control/compile/target.ts'
 import {DEFAULT_TIMEOUTS} from '../../../src/control/compile/timeouts.ts'
 import {compiled} from '../../helpers/written.ts'
@@ -66,6 +67,14 @@ test('the default times are those of the schema', () => {
   }
   const written = Object.entries(schema.$defs.timeouts.properties).map(([name, property]) => [name, property.default])
   assert.equal(Object.fromEntries(written), DEFAULT_TIMEOUTS)
+})
+
+test('the default health check is the one of the schema', () => {
+  const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../../../schemas/defs.schema.json'), 'utf8')) as {
+    $defs: {health: {properties: Record<string, {default?: unknown}>}}
+  }
+  const written = Object.entries(schema.$defs.health.properties).filter(([, property]) => 'default' in property)
+  assert.equal(Object.fromEntries(written.map(([name, property]) => [name, property.default])), DEFAULT_HEALTH)
 })
 
 // What is written, and the key of the instance, its host and its base path.

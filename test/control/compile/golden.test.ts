@@ -23,8 +23,8 @@ test('there are golden files', () => {
 for (const golden of cases) {
   test(golden.name.replaceAll('-', ' '), () => {
     const files = golden.files.map(({path, bytes}) => [path, Buffer.from(bytes).toString('utf8')])
-    const {routes, pools, instances} = compiled(Object.fromEntries(files), {references: REFERENCES})
-    golden.expect(readable({routes: routes.map(brief), pools, instances}))
+    const {routes, pools, instances, checks} = compiled(Object.fromEntries(files), {references: REFERENCES})
+    golden.expect(readable({routes: routes.map(brief), pools, instances, ...(checks.length > 0 && {checks})}))
   })
 }
 
