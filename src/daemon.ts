@@ -9,9 +9,11 @@ import {AppError, messageOf} from './base/errors.ts'
 import {createStateFolder} from './base/files.ts'
 import type {Log} from './base/log.ts'
 import {createScope} from './base/scope.ts'
+import {readVersion} from './base/version.ts'
 import type {Config, Placed} from './control/config/config.ts'
 import {fillDefaults} from './control/config/defaults.ts'
 import type {Settings} from './control/config/settings.ts'
+import {createHealth, type Health} from './control/health/health.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
 import {createResolver} from './control/registry/resolve.ts'
 import {createDataPlane} from './proxy/plane.ts'
@@ -23,6 +25,8 @@ export type Daemon = {
   readonly listeners: Listeners
   /** What the admin socket answers with; for whoever runs the daemon in its own process. */
   readonly operations: Operations
+  /** What active health knows, by the key of a check. */
+  readonly health: Pick<Health, 'stateOf'>
   /** Drains and closes everything; a second call waits for the first. */
   stop(): Promise<void>
 }
@@ -79,7 +83,15 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       ...(options.resolve ? {lookup: options.resolve} : {}),
     })
     scope.defer(() => resolver.close())
-    const reconciler = createReconciler({settings, clock, log, plane, resolver})
+    const health = createHealth({
+      clock,
+      log,
+      addressesOf: resolver.addressesOf,
+      setVerdict: plane.setVerdict,
+      userAgent: `routesd/${readVersion()}`,
+    })
+    scope.defer(() => health.close())
+    const reconciler = createReconciler({settings, clock, log, plane, resolver, health})
     const operations = createOperations(
       settings,
       reconciler,
@@ -104,6 +116,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     return {
       listeners,
       operations,
+      health,
       stop: () => {
         stopping ??= scope.close()
         return stopping

@@ -24,6 +24,7 @@ import {contentHash, nameRevision} from './gitops/revision.ts'
 import {createSettler} from './gitops/settle.ts'
 import {readStable} from './gitops/stable.ts'
 import {createWatch, type Watch, type WatchReason} from './gitops/watch.ts'
+import type {Health} from './health/health.ts'
 import type {Resolver} from './registry/resolve.ts'
 import {createJudge, logDiagnostics, type Refusal, refused, type ServableSet, type Verdict} from './verdict.ts'
 
@@ -56,6 +57,7 @@ export type ReconcilerParts = {
   readonly log: Log
   readonly plane: Pick<DataPlane, 'apply'>
   readonly resolver: Pick<Resolver, 'watch'>
+  readonly health: Pick<Health, 'prepare' | 'watch'>
   /** Given by tests that have the disk or the reading fail. */
   readonly lastGood?: LastGood
   readonly readFolder?: typeof readRoutesFolder
@@ -90,7 +92,7 @@ type Read = {
 }
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, clock, log, plane, resolver, readFolder = readRoutesFolder} = parts
+  const {settings, clock, log, plane, resolver, health, readFolder = readRoutesFolder} = parts
   const {routes: root, routesLabel: label} = settings
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
   const judge = createJudge(settings)
@@ -248,14 +250,17 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function apply(next: ServableSet): Promise<void> {
     const hosts = hostsOf(next.snapshot)
     await resolver.watch([...hosts, ...(served === null ? [] : hostsOf(served.snapshot))])
+    health.prepare(next.snapshot)
     try {
       await plane.apply(next.snapshot)
     } catch (error) {
+      if (served !== null) health.watch(served.snapshot)
       conditions.put('ApplyFailed', {reason: 'Thrown', message: messageOf(error), revision: next.snapshot.revision})
       throw error
     }
     conditions.put('ApplyFailed', null)
     served = next
+    health.watch(next.snapshot)
     await resolver.watch(hosts)
     if (starting && next.snapshot.routes.length >= LARGE_START) releaseMemory()
     // What is served need not wait for last good to be written.

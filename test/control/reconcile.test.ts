@@ -553,6 +553,7 @@ async function serving(
     log,
     plane: {apply: async snapshot => void applied.push(snapshot)},
     resolver: {watch: async () => {}},
+    health: {prepare() {}, watch() {}},
     ...parts,
   })
   folder.scope.defer(() => reconciler.close())

@@ -14,6 +14,8 @@ export type Resolver = {
    * been answered once, after 2 s at the latest, so that the first request finds an address.
    */
   watch(hosts: readonly string[]): Promise<void>
+  /** What is known of a name now, or the address that it is; no addresses: none can be dialled, for the reason given. */
+  addressesOf(host: string): {readonly addresses: readonly string[]; readonly reason: string}
   close(): void
 }
 
@@ -152,6 +154,7 @@ export function createResolver({
         })
       })
     },
+    addressesOf: host => names.get(host) ?? {addresses: isIP(host) === 0 ? [] : [host], reason: ''},
     close() {
       closed = true
       cancelRound()
