@@ -34,7 +34,7 @@ export function readAnswer(text: string): Answer {
 // ---
 
 function isWhole(head: string, status: number, bodyBytes: number): boolean {
-  if (status === 204 || status === 304) return true
+  if (status === 101 || status === 204 || status === 304) return true
   const length = /\r\ncontent-length:[ \t]*(\d+)[ \t]*\r\n/i.exec(head)?.[1]
   return length !== undefined && bodyBytes >= Number(length)
 }
