@@ -79,8 +79,10 @@ test(
     const old = await instanceOf(folder.scope, 'old')
     const joining = await instanceOf(folder.scope, 'joining')
     const health = '{path: /health, interval: 20ms, timeout: 10s, rise: 2, startDown: true}'
-    await folder.write({'routes.d/a.yaml': serviceOf('orders', [old], health)})
+    const alone = serviceOf('orders', [old], health)
+    await folder.write({'routes.d/a.yaml': alone})
     const daemon = await daemonIn(folder)
+    await until('the first to be well', () => stateIn(daemon, alone, 0)?.state === 'up')
     const load = hammer(folder.scope, daemon.port)
     await until('the first to be used', () => load.by('old') > 0)
     joining.isWell(false)
