@@ -148,29 +148,30 @@ export function createHealth(parts: HealthParts): Health {
 
   function askerOf(one: Asked): Ask {
     return onClose => {
-      const question = questionFor(one)
-      if (typeof question !== 'string') return probe(question, clock, outcome => take(one, outcome), onClose)
-      take(one, {kind: 'unwell', why: question})
+      try {
+        const question = questionFor(one)
+        if (question.addresses.length > 0) return probe(question, clock, outcome => take(one, outcome), onClose)
+        take(one, {
+          kind: 'unwell',
+          why: addressesOf(one.instance.host).reason || `${one.instance.host}: not resolved yet`,
+        })
+      } catch (error) {
+        // Certificates or keys that cannot be read, or a server name that cannot be asked for.
+        take(one, {kind: 'unwell', why: messageOf(error)})
+      }
       onClose()
       return () => {}
     }
   }
 
-  // What is asked, or why it cannot be.
-  function questionFor({check, instance}: Asked): Question | string {
-    const {addresses, reason} = addressesOf(instance.host)
-    if (addresses.length === 0) return reason || `${instance.host}: not resolved yet`
-    try {
-      return {
-        addresses,
-        port: instance.port,
-        tls: tlsOf(check, instance, contexts),
-        request: requestOf(check, instance, userAgent),
-        expect: check.probe.kind === 'http' ? check.probe.expect : [],
-        timeoutMs: Math.min(check.timeoutMs, TIMEOUT_MAX_MS),
-      }
-    } catch (error) {
-      return messageOf(error)
+  function questionFor({check, instance}: Asked): Question {
+    return {
+      addresses: addressesOf(instance.host).addresses,
+      port: instance.port,
+      tls: tlsOf(check, instance, contexts),
+      request: requestOf(check, instance, userAgent),
+      expect: check.probe.kind === 'http' ? check.probe.expect : [],
+      timeoutMs: Math.min(check.timeoutMs, TIMEOUT_MAX_MS),
     }
   }
 

@@ -34,7 +34,8 @@ const BODY_MAX = 64 * 1024
 
 /**
  * Asks once. `onOutcome` is called at most once, `onClose` exactly once and last, when nothing is open any more; neither
- * before this returns. The returned function ends the probe without an outcome.
+ * before this returns. The returned function ends the probe without an outcome. Throws when the rules for TLS are such
+ * that no connection can be begun.
  */
 export function probe(
   question: Question,
@@ -71,9 +72,9 @@ class Probe {
     this.clock = clock
     this.onOutcome = onOutcome
     this.onClose = onClose
+    this.socket = this.dial(question.addresses[0] ?? '')
     this.dueMs = clock.now() + question.timeoutMs
     this.cancelDeadline = clock.after(question.timeoutMs, () => this.onDeadline())
-    this.socket = this.dial(question.addresses[0] ?? '')
   }
 
   dial(address: string): Socket {
@@ -176,7 +177,12 @@ function outcomeOf({error, text}: Probe): Outcome {
     return {kind: 'unwell', why: text === '' ? 'closed without an answer' : 'closed within its answer'}
   const code = codeOf(error)
   if (OURS.has(code)) return {kind: 'unasked', why: messageOf(error)}
-  return {kind: 'unwell', why: WORDS[code] ?? messageOf(error)}
+  return {kind: 'unwell', why: WORDS[code] ?? tlsWords(error) ?? messageOf(error)}
+}
+
+// The message of OpenSSL names its source files; its reason is for people.
+function tlsWords(error: Error): string | null {
+  return 'reason' in error && typeof error.reason === 'string' && 'library' in error ? `TLS: ${error.reason}` : null
 }
 
 function isWithin(status: number, ranges: Question['expect']): boolean {

@@ -103,7 +103,9 @@ export function createRounds({clock, random, parallel}: RoundsParts): Rounds {
     round.stop = round.ask(() => {
       asking--
       round.stop = () => {}
-      if (!round.isGone) wait(round, Math.max(0, startedMs + jittered(round.intervalMs) - clock.now()))
+      // A clock that was set back must not make it wait for the difference.
+      const tookMs = Math.max(0, clock.now() - startedMs)
+      if (!round.isGone) wait(round, Math.max(0, jittered(round.intervalMs) - tookMs))
       startDue()
     })
   }

@@ -124,6 +124,22 @@ test(
   }),
 )
 
+test(
+  'a key that cannot be read fails the check with the reason, and nothing else',
+  scoped(async scope => {
+    const instance = await instanceOf(scope)
+    const {health, down, stateOf} = healthOf(scope)
+    const {pools, instances, checks} = worldOf({
+      a: {at: ['https://127.0.0.1:1'], health: `{path: /, ${FAST}, fall: 1}`},
+      b: {at: [instance.url], health: `{path: /, ${FAST}, rise: 1}`},
+    })
+    const spoilt = instances.map(one => (one.tls ? {...one, tls: {...one.tls, cert: 'no PEM', key: 'no PEM'}} : one))
+    health.watch({pools, instances: spoilt, checks})
+    await until('both verdicts', () => down.size === 1 && checks.some(({key}) => health.stateOf(key)?.state === 'up'))
+    assert.match(stateOf({pools, instances, checks})?.reason ?? '', /^\d+ checks? failed: .*PEM/i)
+  }),
+)
+
 // --- reloads
 
 test(
