@@ -9,7 +9,9 @@ import type {References} from '../config/references.ts'
 import type {Service, Route as Written} from '../config/types.ts'
 import {compileRedirect, compileRespond} from './answer.ts'
 import {compileHead} from './head.ts'
+import {compileKeepalive} from './keepalive.ts'
 import {createPools, type Pools} from './pools.ts'
+import {compileRetry} from './retry.ts'
 import {createTimeouts} from './timeouts.ts'
 import {compileUpstreamTls} from './upstream-tls.ts'
 
@@ -34,7 +36,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
       variants: [],
       action: compileAction(value, file, options.references, pools, services),
       mirror: null,
-      retry: null,
+      retry: compileRetry(value.retry),
       head: compileHead(value, prefix),
       timeouts: timeouts(value.timeouts),
       source: {file, line},
@@ -72,7 +74,12 @@ function compileAction(
   if (route.target !== undefined) {
     return {
       kind: 'forward',
-      pool: pools.ofTarget(route.target, compileUpstreamTls(route.upstreamTls, file, references), route.health),
+      pool: pools.ofTarget(
+        route.target,
+        compileUpstreamTls(route.upstreamTls, file, references),
+        compileKeepalive(route.keepalive),
+        route.health,
+      ),
     }
   }
   const service = services.get(route.service ?? '')

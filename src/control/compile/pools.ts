@@ -1,14 +1,21 @@
 // Pools and their instances, each once, however many routes share them.
 
-import type {Balance, Check, HashBy, Instance, Member, Pool, UpstreamTls} from '../../snapshot/snapshot.ts'
+import type {Balance, Check, HashBy, Instance, Keepalive, Member, Pool, UpstreamTls} from '../../snapshot/snapshot.ts'
 import type {Health, Service, ServiceInstance} from '../config/types.ts'
 import {createChecks} from './checks.ts'
+import {compileKeepalive, DEFAULT_KEEPALIVE} from './keepalive.ts'
 import {rotationOf} from './rotation.ts'
+import {compileSticky} from './sticky.ts'
 import {readTarget} from './target.ts'
 
 export type Pools = {
   /** Key of the pool of a target, which has one instance. */
-  ofTarget(target: string, tls: Partial<UpstreamTls> | null, health?: Health | 'off' | false): string
+  ofTarget(
+    target: string,
+    tls: Partial<UpstreamTls> | null,
+    keepalive: Keepalive,
+    health?: Health | 'off' | false,
+  ): string
   /** Key of the pool of a service. */
   ofService(service: Service, tls: Partial<UpstreamTls> | null): string
   list(): Pool[]
@@ -25,10 +32,11 @@ export function createPools(): Pools {
     pool: string,
     written: ServiceInstance,
     tls: Partial<UpstreamTls> | null,
+    keepalive: Keepalive,
     health: Health | 'off' | false | undefined,
   ): Member {
     const {url, weight = 1, backup = false, down = false} = written
-    const {instance, basePath} = readTarget(url, tls ?? {})
+    const {instance, basePath} = readTarget(url, tls ?? {}, keepalive)
     instances.set(instance.key, instance)
     return {
       key: `${pool} ${instance.key}${basePath}`,
@@ -45,11 +53,13 @@ export function createPools(): Pools {
 
   return {
     // Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances
-    // that are checked differently are different ones, even at one address, and so are pools whose health is asked for.
-    ofTarget(target, tls, health) {
-      if (tls === null && !health && pools.has(target)) return target
-      const only = member(target, {url: target}, tls, health)
-      const plain = tls === null ? target : `${target} ${only.instance}`
+    // that are checked or kept differently are different ones, even at one address, and so are pools whose health is
+    // asked for.
+    ofTarget(target, tls, keepalive, health) {
+      const isPlain = tls === null && keepalive === DEFAULT_KEEPALIVE
+      if (isPlain && !health && pools.has(target)) return target
+      const only = member(target, {url: target}, tls, keepalive, health)
+      const plain = isPlain ? target : `${target} ${only.instance}`
       const key = only.check === null ? plain : `${target} ${only.check}`
       // Routes that do not ask must not see the verdict of those that do.
       const members = [only.check === null ? only : {...only, key}]
@@ -62,9 +72,17 @@ export function createPools(): Pools {
       if (pools.has(key)) return key
       const members = (service.instances ?? [])
         .map(written => (typeof written === 'string' ? {url: written} : written))
-        .map(written => member(key, written, tls, service.health))
+        .map(written => member(key, written, tls, compileKeepalive(service.keepalive), service.health))
       const rotation = rotationOf(members.map(({weight, isBackup, isDown}) => (isBackup || isDown ? 0 : weight)))
-      pools.set(key, {...PLAIN, key, name: key, members, balance: balanceOf(service), rotation})
+      pools.set(key, {
+        ...PLAIN,
+        key,
+        name: key,
+        members,
+        balance: balanceOf(service),
+        rotation,
+        sticky: compileSticky(service.sticky),
+      })
       return key
     },
     list: () => [...pools.values()],

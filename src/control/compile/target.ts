@@ -3,30 +3,35 @@
 import {createHash} from 'node:crypto'
 import {isIP} from 'node:net'
 import type {Instance, Keepalive, UpstreamTls} from '../../snapshot/snapshot.ts'
+import {DEFAULT_KEEPALIVE} from './keepalive.ts'
 
-/** Instances close idle connections after 60 s or later, unless they say otherwise. */
-const KEEPALIVE: Keepalive = {idle: 64, timeoutMs: 60_000}
 const PORTS: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443}
 
 /** The parts of a target that the checks have accepted; throws on any other text, which would be a bug in them. */
-export function readTarget(target: string, tls: Partial<UpstreamTls>): {instance: Instance; basePath: string} {
+export function readTarget(
+  target: string,
+  tls: Partial<UpstreamTls>,
+  keepalive: Keepalive = DEFAULT_KEEPALIVE,
+): {instance: Instance; basePath: string} {
   const url = new URL(target)
   const port = url.port === '' ? (PORTS[url.protocol] ?? 0) : Number(url.port)
   // A dot at the end of a name is the root of DNS; certificates are never made out with it.
   const name = url.hostname.replace(/\.$/, '')
   const host = name.replace(/^\[|\]$/g, '')
   const basePath = url.pathname.replace(/\/+$/, '')
-  const key = `${url.protocol}//${name}:${port}`
+  const origin = `${url.protocol}//${name}:${port}`
+  const kept = keepalive === DEFAULT_KEEPALIVE ? '' : markOf(keepalive)
   if (url.protocol === 'http:')
-    return {instance: {key, scheme: 'http', host, port, tls: null, keepalive: KEEPALIVE}, basePath}
+    return {instance: {key: origin + kept, scheme: 'http', host, port, tls: null, keepalive}, basePath}
   const whole: UpstreamTls = {serverName: isIP(host) ? '' : host, ca: '', cert: '', key: '', insecure: false, ...tls}
-  return {instance: {key: key + markOf(tls), scheme: 'https', host, port, tls: whole, keepalive: KEEPALIVE}, basePath}
+  const key = origin + markOf(tls) + kept
+  return {instance: {key, scheme: 'https', host, port, tls: whole, keepalive}, basePath}
 }
 
 // ---
 
-// A connection that was checked by other rules is another connection.
-function markOf(tls: Partial<UpstreamTls>): string {
-  if (Object.keys(tls).length === 0) return ''
-  return `#${createHash('sha256').update(JSON.stringify(tls)).digest('hex').slice(0, 8)}`
+// A connection that was checked by other rules, or is kept by others, is another connection.
+function markOf(rules: Partial<UpstreamTls> | Keepalive): string {
+  if (Object.keys(rules).length === 0) return ''
+  return `#${createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 8)}`
 }

@@ -22,6 +22,8 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     headers: true,
     timeouts: true,
     health: true,
+    retry: true,
+    keepalive: true,
     upstreamTls: true,
   },
   host: {name: true},
@@ -31,6 +33,8 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     balance: true,
     hashBy: true,
     health: true,
+    sticky: true,
+    keepalive: true,
     upstreamTls: true,
   },
   settings: {

@@ -186,14 +186,16 @@ export interface Timeouts {
   tunnel?: string
 }
 
-/** When another instance is tried. Without it only what was provably not sent is tried again. */
+/** When another instance is tried. Without it only what was provably not sent is tried again. Never once a byte of an answer has gone to the client, or when the body could not be held whole. */
 export interface Retry {
-  /** How many extra tries. */
+  /** How many extra tries, besides those at up to two other instances for what was provably not sent. */
   times?: number
-  /** What is worth another try: connect (never sent), timeout, or a status of the upstream. */
+  /** What is worth another try: connect (never sent), timeout, or a status: of the answer of the instance, or of the failure in its place. */
   for?: ('connect' | 'timeout' | 500 | 502 | 503 | 504)[]
-  /** Extra tries may be at most this share of all requests. */
+  /** Extra tries may be at most this share of the requests of the route; unless it is 0%, a few per second always may. */
   budget?: string
+  /** Also tries requests again that may not be done twice (POST, PATCH), although the first instance may have done them. Only for instances that know a request they have seen. */
+  unsafe?: boolean
 }
 
 /** How much a client may ask for. */
@@ -337,7 +339,7 @@ export interface UpstreamTls {
 
 /** Connections to instances that are kept for the next request. */
 export interface Keepalive {
-  /** Kept per instance; 0 closes every connection after its request. */
+  /** Kept per instance, by all workers together; 0 closes every connection after its request. */
   idle?: number
   /** How long an idle connection is kept. */
   timeout?: string
@@ -490,7 +492,7 @@ export interface ServiceDiscover {
   every?: string
 }
 
-/** Keeps a client at its instance with a cookie. */
+/** Keeps a client at its instance with a cookie that names the instance in a way that only we read. While the instance cannot be used the client is balanced like a new one and gets a new cookie; the cookie of a backup counts only while no other instance is usable. Instances get the cookie like every other. */
 export interface ServiceSticky {
   /** Name of the cookie. */
   cookie: string

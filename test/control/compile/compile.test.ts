@@ -4,6 +4,8 @@ import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {asciiAuthority, asciiPath, asciiUrl, fieldLine} from '../../../src/control/compile/ascii.ts'
 import {DEFAULT_HEALTH} from '../../../src/control/compile/checks.ts'
+import {DEFAULT_WORDS} from '../../../src/control/compile/keepalive.ts'
+import {DEFAULT_RETRY} from '../../../src/control/compile/retry.ts'
 import {readTarget} from '../../../src/control/compile/target.ts'
 import {DEFAULT_TIMEOUTS} from '../../../src/control/compile/timeouts.ts'
 import {compiled} from '../../helpers/written.ts'
@@ -60,14 +62,20 @@ test('routes that say the same about time share one object', () => {
   assert.is(routes[0]?.timeouts, routes[1]?.timeouts)
 })
 
-test('the default times are those of the schema', () => {
-  const path = join(import.meta.dirname, '../../../schemas/defs.schema.json')
-  const schema = JSON.parse(readFileSync(path, 'utf8')) as {
-    $defs: {timeouts: {properties: Record<string, {default: string}>}}
-  }
-  const written = Object.entries(schema.$defs.timeouts.properties).map(([name, property]) => [name, property.default])
-  assert.equal(Object.fromEntries(written), DEFAULT_TIMEOUTS)
-})
+for (const [name, defaults] of Object.entries({
+  timeouts: DEFAULT_TIMEOUTS,
+  retry: DEFAULT_RETRY,
+  keepalive: DEFAULT_WORDS,
+})) {
+  test(`the defaults of ${name} are those of the schema`, () => {
+    const path = join(import.meta.dirname, '../../../schemas/defs.schema.json')
+    const schema = JSON.parse(readFileSync(path, 'utf8')) as {
+      $defs: Record<string, {properties: Record<string, {default: unknown}>}>
+    }
+    const written = Object.entries(schema.$defs[name]?.properties ?? {})
+    assert.equal(Object.fromEntries(written.map(([key, property]) => [key, property.default])), defaults)
+  })
+}
 
 test('the default health check is the one of the schema', () => {
   const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../../../schemas/defs.schema.json'), 'utf8')) as {
