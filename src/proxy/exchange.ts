@@ -31,8 +31,11 @@ export class Exchange {
   isSent = false
   /** The whole request as one text, so that it can be sent again; '' when it cannot. */
   replay = ''
+  /** 1 when the connection that was idle had been closed and a new one is tried. */
   tries = 0
-  /** Members that could not be reached, when there were any. */
+  /** Extra tries that the route's `retry` allowed. */
+  retries = 0
+  /** Members that were tried in vain, when there were any. */
   tried: MemberEntry[] | null = null
 
   // Of the answer.

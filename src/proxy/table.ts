@@ -5,9 +5,10 @@ import {isDeepStrictEqual} from 'node:util'
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
 import {memberRecord} from '../scoreboard/member.ts'
 import {laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
-import type {Action, Balance, ForwardHeaders, HeadPolicy, Timeouts} from '../snapshot/snapshot.ts'
+import type {Action, Balance, ForwardHeaders, HeadPolicy, Retry, Timeouts} from '../snapshot/snapshot.ts'
 import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
 import {Origin} from './origin.ts'
+import {RetryBudget} from './retry-budget.ts'
 import {createRing, type Ring} from './ring.ts'
 
 /** A route, ready to be served. */
@@ -19,17 +20,22 @@ export class RouteEntry {
   readonly pool: PoolEntry | null
   readonly head: HeadPolicy | null
   readonly timeouts: Timeouts
+  /** null: only what was provably not sent is tried again. */
+  readonly retry: Retry | null
+  readonly budget: RetryBudget | null
   /** This worker's counters, and where the record of this route begins in them. */
   readonly counters: Float64Array
   readonly record: number
 
-  constructor(route: WireRoute, pool: PoolEntry | null, counters: Float64Array) {
+  constructor(route: WireRoute, pool: PoolEntry | null, counters: Float64Array, budget: RetryBudget | null) {
     this.id = route.id
     this.prefix = route.prefix
     this.action = route.action
     this.pool = pool
     this.head = route.head
     this.timeouts = route.timeouts
+    this.retry = route.retry
+    this.budget = budget
     this.counters = counters
     this.record = recordOf(route.slot)
   }
@@ -104,6 +110,8 @@ export function isSameRoute(table: Table, old: RouteEntry): boolean {
 export type LiveState = {
   readonly lane: number
   readonly origins: Map<string, Origin>
+  /** Of routes with `retry`, by their ids. */
+  readonly budgets: Map<string, RetryBudget>
   readonly addresses: Map<string, {addresses: readonly string[]; reason: string}>
   readonly routeLanes: Float64Array[]
   readonly instanceLanes: Float64Array[]
@@ -117,6 +125,7 @@ export function createLiveState(lane: number): LiveState {
   return {
     lane,
     origins: new Map(),
+    budgets: new Map(),
     addresses: new Map(),
     routeLanes: [],
     instanceLanes: [],
@@ -184,7 +193,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
         const pool = route.action.kind === 'forward' ? pools.get(route.action.pool) : null
         const counters = state.routeLanes[segmentOf(route.slot)]
         if (pool === undefined || !counters) throw new Error(`route ${route.id} came before its pool or its counters`)
-        const entry = new RouteEntry(route, pool, counters)
+        const entry = new RouteEntry(route, pool, counters, budgetOf(state, route, counters))
         byId.set(route.id, entry)
         addRoute(routing, route.host, route.prefix, entry)
       }
@@ -195,6 +204,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
         origin.retire()
         state.origins.delete(key)
       }
+      for (const id of state.budgets.keys()) if (!byId.get(id)?.retry) state.budgets.delete(id)
       return {revision, routing, byId, forward}
     },
   }
@@ -208,6 +218,14 @@ function serving({action, head, timeouts}: RouteEntry): string {
 
 function originsOf(entry: RouteEntry): (string | undefined)[] {
   return (entry.pool?.members ?? []).map(member => member.origin.key + member.basePath)
+}
+
+// A reload neither refills nor empties it.
+function budgetOf(state: LiveState, route: WireRoute, counters: Float64Array): RetryBudget | null {
+  if (route.retry === null) return null
+  const budget = state.budgets.get(route.id) ?? new RetryBudget(counters, recordOf(route.slot), performance.now())
+  state.budgets.set(route.id, budget)
+  return budget
 }
 
 // The turn of pools in which there is nothing to take turns at.

@@ -6,8 +6,9 @@ import type {IncomingMessage} from 'node:http'
 import type {Socket} from 'node:net'
 import httpProxy from 'http-proxy'
 import {codeOf} from '../../base/errors.ts'
-import {countAttempt, type Exchange} from '../exchange.ts'
+import {countAttempt, type Exchange, endAttempt} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
+import {mayTryAgain} from '../retry.ts'
 import {isAgreed} from './handshake.ts'
 import {Tunnel} from './tunnel.ts'
 import {relayAnswer, switchingHeaders} from './tunnel-answer.ts'
@@ -119,7 +120,14 @@ function takeError(tunnel: Tunnel, error: unknown, addresses: readonly string[])
     ask(tunnel, addresses)
     return
   }
-  tunnel.refuse(failureOf(error))
+  const code = failureOf(error)
+  if (!mayTryAgain(tunnel.exchange, code)) {
+    tunnel.refuse(code)
+    return
+  }
+  tunnel.release()
+  endAttempt(tunnel.exchange, true)
+  openTunnel(tunnel.exchange)
 }
 
 function failureOf(error: unknown): FailureCode {

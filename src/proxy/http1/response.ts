@@ -88,7 +88,7 @@ export class ResponseReader {
     const found = bytes.indexOf(CRLF_CRLF)
     if (found < 0) {
       this.#pending = bytes
-      if (bytes.length > HEAD_BYTES_MAX) exchange.client.fail(exchange, 'response-head-too-large')
+      if (bytes.length > HEAD_BYTES_MAX) this.#upstream.fail(exchange, 'response-head-too-large')
       return
     }
     this.#pending = null
@@ -96,7 +96,7 @@ export class ResponseReader {
     const head = this.#upstream.thread.responseHead
     const problem = parseResponseHead(bytes, 0, end, FIELDS_MAX, head)
     if (problem) {
-      exchange.client.fail(exchange, problem)
+      this.#upstream.fail(exchange, problem)
       return
     }
     if (head.status < 200) {
@@ -109,16 +109,19 @@ export class ResponseReader {
   // 100 was answered by us already; 101 was not asked for; the others (103 Early Hints) are the client's to use.
   #readInterim(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
     if (head.status === 101 || ++this.#interim > INTERIM_MAX) {
-      exchange.client.fail(exchange, 'response-invalid')
+      this.#upstream.fail(exchange, 'response-invalid')
       return
     }
     if (head.status !== 100 && exchange.minor === 1) {
+      // What the client has seen of one instance must not be followed by the answer of another.
+      exchange.replay = ''
       exchange.client.write(`HTTP/1.1 ${head.status}${head.reason}\r\n${head.fields}\r\n`)
     }
     if (end < bytes.length) this.#readHead(exchange, bytes.subarray(end))
   }
 
   #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
+    if (exchange.route?.retry && this.#isRetried(exchange, head, bytes.length - end)) return
     const thread = this.#upstream.thread
     exchange.status = head.status
     exchange.hasAnswerBegun = true
@@ -152,6 +155,13 @@ export class ResponseReader {
     exchange.client.write(text)
     if (have > 0) this.read(bytes.subarray(end))
     socket.uncork()
+  }
+
+  // The connection is worth keeping when the whole answer has come.
+  #isRetried(exchange: Exchange, head: ResponseHead, bodyBytes: number): boolean {
+    const length = exchange.method === 'HEAD' ? 0 : head.isChunked ? -1 : head.contentLength
+    if (head.keepAliveMs > 0) this.#upstream.keepFor(head.keepAliveMs)
+    return this.#upstream.retryAnswer(exchange, head.status, head.isPersistent && bodyBytes === length)
   }
 
   // Where the body ends (RFC 9112 §6.3) and how this client is told. Framing fields are ours, never copied.

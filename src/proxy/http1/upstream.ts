@@ -9,14 +9,12 @@ import type {Timeouts} from '../../snapshot/snapshot.ts'
 import {countAttempt, type Exchange, endAttempt} from '../exchange.ts'
 import {FAILURES, type FailureCode} from '../failure.ts'
 import type {Origin} from '../origin.ts'
-import {pickAnother} from '../pick.ts'
+import {isIdempotent, mayRetryAnswer, mayTryAgain} from '../retry.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
-/** Instances that one request is offered to. */
-const TRIED_MAX = 3
 /** Idle connections close after this: instances close theirs after 60 s or later, unless they say otherwise. */
 const IDLE_MS = 60_000
 /** We close well before the instance does, or a request could meet its FIN. */
@@ -116,27 +114,37 @@ export class UpstreamConnection implements Timed {
     this.origin.keep(this)
   }
 
+  /** The instance has failed: the request goes to another one when it may, or the client is told. */
+  fail(exchange: Exchange, code: FailureCode): void {
+    if (!mayTryAgain(exchange, code)) {
+      exchange.client.fail(exchange, code)
+      return
+    }
+    this.abort()
+    endAttempt(exchange, true)
+    forward(exchange)
+  }
+
+  /** Drops an answer of which the client has seen nothing, and tries again, when the route wants that. */
+  retryAnswer(exchange: Exchange, status: number, isReusable: boolean): boolean {
+    if (!mayRetryAnswer(exchange, status)) return false
+    if (isReusable) this.release(true)
+    else this.abort()
+    endAttempt(exchange, true)
+    forward(exchange)
+    return true
+  }
+
   onDeadline(): void {
     const exchange = this.exchange
     if (exchange === null) {
       this.close()
       return
     }
-    if (!this.isOpen) this.#giveUpConnecting(exchange)
+    if (!this.isOpen) this.fail(exchange, 'connect-timeout')
     else if (exchange.hasAnswerBegun) this.#judgeAnswer(exchange)
-    else if (exchange.isRequestDone) exchange.client.fail(exchange, 'response-timeout')
+    else if (exchange.isRequestDone) this.fail(exchange, 'response-timeout')
     else this.#judgeSending(exchange)
-  }
-
-  // Another instance of the pool may answer in time.
-  #giveUpConnecting(exchange: Exchange): void {
-    if (!mayMoveOn(exchange, 'connect-timeout')) {
-      exchange.client.fail(exchange, 'connect-timeout')
-      return
-    }
-    this.abort()
-    endAttempt(exchange, true)
-    forward(exchange)
   }
 
   // A client that does not read is not the instance's fault: its own pace is judged.
@@ -148,7 +156,7 @@ export class UpstreamConnection implements Timed {
   // Nor is one that does not send.
   #judgeSending(exchange: Exchange): void {
     if (this.socket.writableLength === 0) this.awaitSending(exchange)
-    else exchange.client.fail(exchange, 'send-timeout')
+    else this.fail(exchange, 'send-timeout')
   }
 }
 
@@ -274,7 +282,7 @@ function onClose(this: Socket): void {
     exchange.tries++
     endAttempt(exchange, true)
     forward(exchange)
-  } else if (mayMoveOn(exchange, code)) {
+  } else if (mayTryAgain(exchange, code)) {
     endAttempt(exchange, true)
     forward(exchange)
   } else {
@@ -298,22 +306,10 @@ function failureOf(upstream: UpstreamConnection, exchange: Exchange): FailureCod
   return exchange.hasAnswerBegun || upstream.reader.hasBytes ? 'response-incomplete' : 'send-failed'
 }
 
-// Nothing has been sent, so another instance of the pool may have it, as long as its head would be the same.
-function mayMoveOn(exchange: Exchange, code: FailureCode): boolean {
-  const {member, route} = exchange
-  if (FAILURES[code].retry !== 'if-unsent' || exchange.isSent || !member || !route?.pool) return false
-  const tried = [...(exchange.tried ?? []), member]
-  const other = tried.length < TRIED_MAX ? pickAnother(route.pool, tried) : null
-  if (!other || other.basePath !== member.basePath || route.head?.host.kind === 'target') return false
-  exchange.tried = tried
-  exchange.member = other
-  return true
-}
-
 // RFC 9112 §9.3.1: once, on a connection that was idle, when not one byte came back, and only what may be done twice.
 function mayRetry(exchange: Exchange, upstream: UpstreamConnection, code: FailureCode): boolean {
   if (FAILURES[code].retry !== 'if-reused' || upstream.requests === 0 || exchange.tries > 0) return false
-  return exchange.replay !== '' && IDEMPOTENT.has(exchange.method)
+  return exchange.replay !== '' && isIdempotent(exchange.method)
 }
 
 const UNREACHABLE = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'ETIMEDOUT', 'ECONNRESET'])
@@ -327,5 +323,3 @@ function timeoutsOf(exchange: Exchange): Timeouts {
 
 // Every exchange that reaches an instance has a route; these keep the type without an assertion.
 const NO_ROUTE: Timeouts = {connectMs: 5_000, sendMs: 60_000, responseMs: 60_000, idleMs: 60_000, tunnelMs: 60_000}
-
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND', 'QUERY', 'REPORT', 'SEARCH'])
