@@ -7,6 +7,7 @@ import type {ChunkScanner} from './http1/chunked.ts'
 import type {ClientConnection} from './http1/client.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
 import type {Origin} from './origin.ts'
+import type {StickyCookie} from './sticky.ts'
 import type {MemberEntry, RouteEntry} from './table.ts'
 
 export class Exchange {
@@ -37,6 +38,9 @@ export class Exchange {
   retries = 0
   /** Members that were tried in vain, when there were any. */
   tried: MemberEntry[] | null = null
+  /** The cookie that keeps clients of the pool at their members, and the member that this client's names. */
+  sticky: StickyCookie | null = null
+  stuckTo: MemberEntry | null = null
 
   // Of the answer.
   status = 0

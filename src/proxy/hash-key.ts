@@ -19,17 +19,17 @@ export function hashKey(by: HashBy, client: ClientConnection, head: RequestHead,
   }
 }
 
-// ---
-
-function addressOf(client: ClientConnection, head: RequestHead): string {
-  return client.isTrusted ? client.thread.trust.clientOf(head.forwardedFor, client.address) : client.address
-}
-
-// RFC 6265 §4.2.1: 'a=1; b=2'. Of two cookies of one name the first one counts, as servers take it.
-function cookieValue(cookies: string, name: string): string {
+/** RFC 6265 §4.2.1: 'a=1; b=2'. Of two cookies of one name the first one counts, as servers take it; '' for none. */
+export function cookieValue(cookies: string, name: string): string {
   for (const pair of cookies.split(';')) {
     const equals = pair.indexOf('=')
     if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
   }
   return ''
+}
+
+// ---
+
+function addressOf(client: ClientConnection, head: RequestHead): string {
+  return client.isTrusted ? client.thread.trust.clientOf(head.forwardedFor, client.address) : client.address
 }

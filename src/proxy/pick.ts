@@ -5,10 +5,13 @@ import type {Exchange} from './exchange.ts'
 import {hashKey} from './hash-key.ts'
 import type {RequestHead} from './http1/request-head.ts'
 import {hashOf, nextOnRing} from './ring.ts'
+import {stickTo} from './sticky.ts'
 import type {MemberEntry, PoolEntry} from './table.ts'
 
 /** The member for this request, or null when no instance can take it. */
 export function pick(pool: PoolEntry, exchange: Exchange, head: RequestHead, target: string): MemberEntry | null {
+  const kept = pool.sticky === null ? null : stickTo(pool.sticky, exchange, head)
+  if (kept && isUsable(kept) && !(kept.isBackup && pool.primaries.some(isUsable))) return kept
   const only = pool.members[0]
   if (pool.members.length === 1 && only) return mayServe(only) ? only : null
   const {balance} = pool

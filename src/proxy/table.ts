@@ -10,6 +10,7 @@ import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
 import {Origin} from './origin.ts'
 import {RetryBudget} from './retry-budget.ts'
 import {createRing, type Ring} from './ring.ts'
+import {createStickyCookie, type StickyCookie} from './sticky.ts'
 
 /** A route, ready to be served. */
 export class RouteEntry {
@@ -50,6 +51,7 @@ export class PoolEntry {
   readonly backups: readonly MemberEntry[]
   readonly balance: Balance
   readonly rotation: readonly number[]
+  readonly sticky: StickyCookie | null
   /** The turn of the rotation, shared by all workers, and where this pool's stands. */
   readonly positions: Int32Array
   readonly position: number
@@ -62,6 +64,7 @@ export class PoolEntry {
     this.backups = members.filter(member => member.isBackup && !member.isDown)
     this.balance = pool.balance
     this.rotation = pool.rotation
+    this.sticky = createStickyCookie(pool, members)
     this.positions = positions
     this.position = position
   }

@@ -4,6 +4,7 @@
 import type {HeadPolicy} from '../../snapshot/snapshot.ts'
 import type {Exchange} from '../exchange.ts'
 import {editFields, restorePaths} from '../head-policy.ts'
+import {stickyField} from '../sticky.ts'
 import {CRLF_CRLF} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
 import {hasField, withoutFields} from './field.ts'
@@ -135,6 +136,7 @@ export class ResponseReader {
     const text =
       `HTTP/1.1 ${head.status}${head.reason === '' ? ' ' : head.reason}\r\n${fields}` +
       ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : thread.ticks.dateField) +
+      (exchange.sticky === null ? '' : stickyField(exchange)) +
       framing +
       (exchange.isPersistent
         ? exchange.minor === 0

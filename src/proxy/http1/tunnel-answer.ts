@@ -3,6 +3,7 @@
 
 import type {IncomingHttpHeaders, IncomingMessage} from 'node:http'
 import type {Exchange} from '../exchange.ts'
+import {stickyField} from '../sticky.ts'
 import {listOf, withoutFields} from './field.ts'
 import {applyPolicy} from './response.ts'
 import {PROTECTED} from './response-head.ts'
@@ -65,5 +66,5 @@ function fieldsOf(exchange: Exchange, {rawHeaders, headers}: IncomingMessage): s
   const named = (listOf(headers.connection ?? '') ?? []).filter(option => !PROTECTED.has(option))
   const kept = withoutFields(fields, [...HOP, ...named])
   const policy = exchange.route?.head ?? null
-  return policy === null ? kept : applyPolicy(exchange, policy, kept)
+  return (policy === null ? kept : applyPolicy(exchange, policy, kept)) + stickyField(exchange)
 }

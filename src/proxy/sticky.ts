@@ -1,0 +1,59 @@
+// Keeps a client at its instance with a cookie. Its value is made of what operators call the member, so that every worker,
+// the next snapshot and the next daemon know it; it says nothing to anybody else. The cookie is set when the client did not
+// bring the one of the member that answers. Instances get it like every other cookie.
+
+import {createHash} from 'node:crypto'
+import type {Sticky} from '../snapshot/snapshot.ts'
+import type {Exchange} from './exchange.ts'
+import {cookieValue} from './hash-key.ts'
+import {fieldValue} from './http1/field.ts'
+import type {RequestHead} from './http1/request-head.ts'
+import type {WirePool} from './messages.ts'
+import type {MemberEntry} from './table.ts'
+
+export type StickyCookie = {
+  readonly name: string
+  readonly members: ReadonlyMap<string, MemberEntry>
+  readonly values: ReadonlyMap<MemberEntry, string>
+  /** What stands behind name and value. */
+  readonly attributes: string
+}
+
+/** Hex digits of a value: 64 bits tell the members of a pool from each other. */
+const VALUE_CHARS = 16
+
+/** The cookie of a pool with these members, in the order in which the pool names them; null for none. */
+export function createStickyCookie(pool: WirePool, members: readonly MemberEntry[]): StickyCookie | null {
+  if (pool.sticky === null) return null
+  const values = new Map(members.map((member, index) => [member, valueFor(pool.members[index]?.id ?? '')]))
+  const open = [...values].filter(([member]) => !member.isDown)
+  const byValue = new Map(open.map(([member, value]) => [value, member]))
+  return {name: pool.sticky.cookie, members: byValue, values, attributes: attributesOf(pool.sticky)}
+}
+
+/** The member that the client's cookie names, which may be unusable; the exchange remembers what the client brought. */
+export function stickTo(cookie: StickyCookie, exchange: Exchange, head: RequestHead): MemberEntry | null {
+  exchange.sticky = cookie
+  exchange.stuckTo = cookie.members.get(cookieValue(fieldValue(head.fields, 'cookie'), cookie.name)) ?? null
+  return exchange.stuckTo
+}
+
+/** The line that sends the client to the member that answers from now on; '' when it does that already. */
+export function stickyField({member, sticky, stuckTo, requestHead}: Exchange): string {
+  const value = sticky === null || member === null || member === stuckTo ? undefined : sticky.values.get(member)
+  if (value === undefined) return ''
+  // What the instance is told of the client's connection is what we know of it.
+  const secure = fieldValue(requestHead, 'x-forwarded-proto') === 'https' ? '; Secure' : ''
+  return `Set-Cookie: ${sticky?.name}=${value}${sticky?.attributes}${secure}\r\n`
+}
+
+// ---
+
+function valueFor(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, VALUE_CHARS)
+}
+
+function attributesOf({ttlMs, domain, path}: Sticky): string {
+  const age = ttlMs === 0 ? '' : `; Max-Age=${Math.ceil(ttlMs / 1000)}`
+  return `; Path=${path}${domain === '' ? '' : `; Domain=${domain}`}${age}; HttpOnly; SameSite=Lax`
+}
