@@ -3,16 +3,16 @@
 
 import {isIP} from 'node:net'
 import {type ConnectionOptions, createSecureContext, type SecureContext} from 'node:tls'
+import {DOWN, DRAINED, GATE} from '../scoreboard/member.ts'
 import {FIELDS, IN_FLIGHT, SLOTS} from '../scoreboard/segment.ts'
-import type {UpstreamTls} from '../snapshot/snapshot.ts'
+import type {Keepalive, UpstreamTls} from '../snapshot/snapshot.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
 import type {WireInstance} from './messages.ts'
+import type {MemberEntry} from './table.ts'
 
-/** Idle connections that stay open; more are kept only as long as a burst lasts. */
-const IDLE_KEPT = 64
-/** Idle connections at any moment. */
+/** Idle connections at any moment: more than are kept, but only as long as a burst lasts. */
 const IDLE_MAX = 1024
-/** The surplus above IDLE_KEPT is closed after this. */
+/** The surplus above those that are kept is closed after this. */
 const SURPLUS_MS = 2_000
 
 export class Origin {
@@ -21,10 +21,15 @@ export class Origin {
   readonly host: string
   readonly port: number
   readonly tls: UpstreamTls | null
+  readonly keepalive: Keepalive
   /** As in a URL or a Host field: without the port that is the scheme's own. */
   readonly authority: string
   readonly counters: Float64Array
   readonly record: number
+  /** Idle connections that stay open: this worker's part of those that the instance is to have. */
+  readonly idleKept: number
+  /** Who is this origin, in all pools of the table in use. */
+  members: readonly MemberEntry[] = []
   /** Newest last: the connection that was used last is warm and least likely to have been closed. */
   readonly idle: UpstreamConnection[] = []
   /** In the order they are to be tried. Empty: the name does not resolve and the instance is down. */
@@ -45,6 +50,8 @@ export class Origin {
     this.host = instance.host
     this.port = instance.port
     this.tls = instance.tls
+    this.keepalive = instance.keepalive
+    this.idleKept = Math.ceil((instance.keepalive.idle * SLOTS * FIELDS) / all.length)
     const bare = instance.host.includes(':') ? `[${instance.host}]` : instance.host
     this.authority = instance.port === (instance.scheme === 'https' ? 443 : 80) ? bare : `${bare}:${instance.port}`
     this.counters = counters
@@ -90,7 +97,8 @@ export class Origin {
   }
 
   keep(connection: UpstreamConnection): void {
-    if (this.isRetired || this.idle.length >= IDLE_MAX) connection.close()
+    const isTooMany = this.idleKept === 0 || this.idle.length >= Math.max(IDLE_MAX, this.idleKept)
+    if (this.isRetired || isTooMany) connection.close()
     else this.idle.push(connection)
   }
 
@@ -108,9 +116,14 @@ export class Origin {
     return undefined
   }
 
-  /** Closes what has been idle for too long, and the surplus that a burst has left; called now and then. */
+  /** Closes what has been idle for too long, or will not be asked again, and what a burst has left; called now and then. */
   trim(nowMs: number): void {
-    const surplus = this.idle.length - IDLE_KEPT
+    if (this.idle.length === 0) return
+    if (this.#isAtRest()) {
+      this.#closeIdle()
+      return
+    }
+    const surplus = this.idle.length - this.idleKept
     const stale = this.idle.filter((connection, index) => {
       const idleMs = nowMs - connection.idleSinceMs
       return idleMs >= connection.idleMs || (index < surplus && idleMs >= SURPLUS_MS)
@@ -123,6 +136,15 @@ export class Origin {
 
   retire(): void {
     this.isRetired = true
+    this.#closeIdle()
+  }
+
+  // Nobody of that name gets requests: drained, found down, or marked as down.
+  #isAtRest(): boolean {
+    return this.members.every(({isDown, states, at}) => isDown || ((states[at + GATE] ?? 0) & (DOWN | DRAINED)) !== 0)
+  }
+
+  #closeIdle(): void {
     for (const connection of this.idle.splice(0)) connection.close()
   }
 }

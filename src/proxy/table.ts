@@ -1,7 +1,6 @@
 // The one place where a snapshot meets live state. A table is built beside the one in use, in pieces, and put in its place
 // by a single assignment; a request keeps the table it began with.
 
-import {isDeepStrictEqual} from 'node:util'
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
 import {memberRecord} from '../scoreboard/member.ts'
 import {laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
@@ -102,11 +101,11 @@ export function emptyTable(): Table {
   return {revision: '', routing: createRouting(), byId: new Map(), forward: NO_FORWARD}
 }
 
-/** Does the table serve this place in the same way as the entry of an older table did? */
-export function isSameRoute(table: Table, old: RouteEntry): boolean {
+/** Does the table serve this place as the entry of an older table did, and may this member still have a part in it? */
+export function isSameRoute(table: Table, old: RouteEntry, member: MemberEntry | null): boolean {
   const now = table.byId.get(old.id)
   if (!now) return false
-  return now === old || (serving(now) === serving(old) && isDeepStrictEqual(originsOf(now), originsOf(old)))
+  return now === old || (serving(now) === serving(old) && isMemberOf(now, member))
 }
 
 /** Live state of a worker that outlives tables: the origins by key and its lanes of the scoreboard. */
@@ -168,6 +167,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
   const byId = new Map<string, RouteEntry>()
   const pools = new Map<string, PoolEntry>()
   const named = new Set<string>()
+  const users = new Map<Origin, MemberEntry[]>()
   return {
     addInstances(instances) {
       for (const instance of instances) {
@@ -185,6 +185,11 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
           if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${instance}`)
           return {origin, basePath, weight, isBackup, isDown, states, at: memberRecord(recordOf(slot))}
         })
+        for (const member of members) {
+          const known = users.get(member.origin)
+          if (known) known.push(member)
+          else users.set(member.origin, [member])
+        }
         const positions = pool.slot === null ? ALONE : state.poolPositions[segmentOf(pool.slot)]
         if (!positions) throw new Error(`pool ${pool.key} came before its turn`)
         // A record has eight numbers of eight bytes; the turn is the first four bytes of it.
@@ -203,7 +208,10 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     finish() {
       for (const [key, origin] of state.origins) {
-        if (named.has(key)) continue
+        if (named.has(key)) {
+          origin.members = users.get(origin) ?? []
+          continue
+        }
         origin.retire()
         state.origins.delete(key)
       }
@@ -219,8 +227,9 @@ function serving({action, head, timeouts}: RouteEntry): string {
   return JSON.stringify([action, head, timeouts])
 }
 
-function originsOf(entry: RouteEntry): (string | undefined)[] {
-  return (entry.pool?.members ?? []).map(member => member.origin.key + member.basePath)
+function isMemberOf(entry: RouteEntry, member: MemberEntry | null): boolean {
+  const {origin, basePath} = member ?? {}
+  return entry.pool?.members.some(other => other.origin === origin && other.basePath === basePath) ?? false
 }
 
 // A reload neither refills nor empties it.

@@ -61,7 +61,7 @@ async function receive(message: ToWorker): Promise<void> {
 function swap(table: Table): void {
   thread.table = table
   for (const {tunnel} of thread.clients) {
-    if (tunnel && !isSameRoute(table, tunnel.route)) tunnel.retire(thread.edge.tunnelDrainMs)
+    if (tunnel && !isSameRoute(table, tunnel.route, tunnel.exchange.member)) tunnel.retire(thread.edge.tunnelDrainMs)
   }
 }
 

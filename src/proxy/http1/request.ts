@@ -130,7 +130,13 @@ function composeHead(
     : head.contentLength >= 0
       ? `Content-Length: ${head.contentLength}\r\n`
       : ''
-  const hops = exchange.takesTrailers ? 'TE: trailers\r\nConnection: TE\r\n' : ''
+  // RFC 9112 §9.6: an instance that knows that nothing follows can close by itself.
+  const closes = exchange.member?.origin.idleKept === 0
+  const hops = exchange.takesTrailers
+    ? `TE: trailers\r\nConnection: TE${closes ? ', close' : ''}\r\n`
+    : closes
+      ? 'Connection: close\r\n'
+      : ''
   return `${head.method} ${base}${target} HTTP/1.1\r\n${fields}${framing}${hops}\r\n`
 }
 

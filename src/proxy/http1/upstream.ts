@@ -15,8 +15,6 @@ import type {Timed} from '../ticks.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
-/** Idle connections close after this: instances close theirs after 60 s or later, unless they say otherwise. */
-const IDLE_MS = 60_000
 /** We close well before the instance does, or a request could meet its FIN. */
 const IDLE_SHARE = 0.75
 /** A connection is not used for longer than this, so that load moves when a name gets other addresses. */
@@ -37,7 +35,7 @@ export class UpstreamConnection implements Timed {
   isOpen = false
   requests = 0
   idleSinceMs = 0
-  idleMs = IDLE_MS
+  idleMs: number
   readonly openedMs: number
   isPaused = false
   error: unknown = null
@@ -48,6 +46,7 @@ export class UpstreamConnection implements Timed {
   constructor(thread: Thread, origin: Origin) {
     this.thread = thread
     this.origin = origin
+    this.idleMs = origin.keepalive.timeoutMs
     this.openedMs = thread.ticks.nowMs
     this.reader = new ResponseReader(this)
     this.address = origin.addresses[0] ?? ''
@@ -87,7 +86,7 @@ export class UpstreamConnection implements Timed {
 
   /** The instance keeps an idle connection for `instanceMs`. */
   keepFor(instanceMs: number): void {
-    this.idleMs = Math.min(IDLE_MS, instanceMs * IDLE_SHARE)
+    this.idleMs = Math.min(this.origin.keepalive.timeoutMs, instanceMs * IDLE_SHARE)
   }
 
   /** Ends the instance's part in its exchange, wherever that is; the connection cannot be used again. */
