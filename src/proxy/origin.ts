@@ -141,7 +141,11 @@ export class Origin {
 
   // Nobody of that name gets requests: drained, found down, or marked as down.
   #isAtRest(): boolean {
-    return this.members.every(({isDown, states, at}) => isDown || ((states[at + GATE] ?? 0) & (DOWN | DRAINED)) !== 0)
+    const {members} = this
+    return (
+      members.length > 0 &&
+      members.every(({isDown, states, at}) => isDown || ((states[at + GATE] ?? 0) & (DOWN | DRAINED)) !== 0)
+    )
   }
 
   #closeIdle(): void {

@@ -10,7 +10,7 @@ import type {MemberEntry, PoolEntry} from './table.ts'
 
 /** The member for this request, or null when no instance can take it. */
 export function pick(pool: PoolEntry, exchange: Exchange, head: RequestHead, target: string): MemberEntry | null {
-  const kept = pool.sticky === null ? null : stickTo(pool.sticky, exchange, head)
+  const kept = pool.sticky === null ? null : stickTo(pool.cookie(pool.sticky), exchange, head)
   if (kept && isUsable(kept) && !(kept.isBackup && pool.primaries.some(isUsable))) return kept
   const only = pool.members[0]
   if (pool.members.length === 1 && only) return mayServe(only) ? only : null

@@ -8,12 +8,13 @@ import type {Exchange} from './exchange.ts'
 import {cookieValue} from './hash-key.ts'
 import {fieldValue} from './http1/field.ts'
 import type {RequestHead} from './http1/request-head.ts'
-import type {WirePool} from './messages.ts'
 import type {MemberEntry} from './table.ts'
 
 export type StickyCookie = {
   readonly name: string
-  readonly members: ReadonlyMap<string, MemberEntry>
+  readonly members: readonly MemberEntry[]
+  /** Those that may be asked for. */
+  readonly byValue: ReadonlyMap<string, MemberEntry>
   readonly values: ReadonlyMap<MemberEntry, string>
   /** What stands behind name and value. */
   readonly attributes: string
@@ -22,19 +23,18 @@ export type StickyCookie = {
 /** Hex digits of a value: 64 bits tell the members of a pool from each other. */
 const VALUE_CHARS = 16
 
-/** The cookie of a pool with these members, in the order in which the pool names them; null for none. */
-export function createStickyCookie(pool: WirePool, members: readonly MemberEntry[]): StickyCookie | null {
-  if (pool.sticky === null) return null
-  const values = new Map(members.map((member, index) => [member, valueFor(pool.members[index]?.id ?? '')]))
+/** The cookie of a pool with these members. */
+export function createStickyCookie(sticky: Sticky, members: readonly MemberEntry[]): StickyCookie {
+  const values = new Map(members.map(member => [member, valueFor(member.id)]))
   const open = [...values].filter(([member]) => !member.isDown)
   const byValue = new Map(open.map(([member, value]) => [value, member]))
-  return {name: pool.sticky.cookie, members: byValue, values, attributes: attributesOf(pool.sticky)}
+  return {name: sticky.cookie, members, byValue, values, attributes: attributesOf(sticky)}
 }
 
 /** The member that the client's cookie names, which may be unusable; the exchange remembers what the client brought. */
 export function stickTo(cookie: StickyCookie, exchange: Exchange, head: RequestHead): MemberEntry | null {
   exchange.sticky = cookie
-  exchange.stuckTo = cookie.members.get(cookieValue(fieldValue(head.fields, 'cookie'), cookie.name)) ?? null
+  exchange.stuckTo = cookie.byValue.get(cookieValue(fieldValue(head.fields, 'cookie'), cookie.name)) ?? null
   return exchange.stuckTo
 }
 

@@ -4,7 +4,7 @@
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
 import {memberRecord} from '../scoreboard/member.ts'
 import {laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
-import type {Action, Balance, ForwardHeaders, HeadPolicy, Retry, Timeouts} from '../snapshot/snapshot.ts'
+import type {Action, Balance, ForwardHeaders, HeadPolicy, Retry, Sticky, Timeouts} from '../snapshot/snapshot.ts'
 import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
 import {Origin} from './origin.ts'
 import {RetryBudget} from './retry-budget.ts'
@@ -50,11 +50,12 @@ export class PoolEntry {
   readonly backups: readonly MemberEntry[]
   readonly balance: Balance
   readonly rotation: readonly number[]
-  readonly sticky: StickyCookie | null
+  readonly sticky: Sticky | null
   /** The turn of the rotation, shared by all workers, and where this pool's stands. */
   readonly positions: Int32Array
   readonly position: number
   #ring: Ring | null = null
+  #cookie: StickyCookie | null = null
 
   constructor(pool: WirePool, members: readonly MemberEntry[], positions: Int32Array, position: number) {
     this.name = pool.name
@@ -63,7 +64,7 @@ export class PoolEntry {
     this.backups = members.filter(member => member.isBackup && !member.isDown)
     this.balance = pool.balance
     this.rotation = pool.rotation
-    this.sticky = createStickyCookie(pool, members)
+    this.sticky = pool.sticky
     this.positions = positions
     this.position = position
   }
@@ -73,9 +74,17 @@ export class PoolEntry {
     this.#ring ??= createRing(this.primaries)
     return this.#ring
   }
+
+  /** What clients are told of the members by `sticky`; only for pools that have it. */
+  cookie(sticky: Sticky): StickyCookie {
+    if (this.#cookie?.members !== this.members) this.#cookie = createStickyCookie(sticky, this.members)
+    return this.#cookie
+  }
 }
 
 export type MemberEntry = {
+  /** As operators call it. */
+  readonly id: string
   readonly origin: Origin
   readonly basePath: string
   readonly weight: number
@@ -179,11 +188,11 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     addPools(list) {
       for (const pool of list) {
-        const members = pool.members.map(({instance, basePath, weight, isBackup, isDown, slot}): MemberEntry => {
+        const members = pool.members.map(({id, instance, basePath, weight, isBackup, isDown, slot}): MemberEntry => {
           const origin = state.origins.get(instance)
           const states = state.memberStates[segmentOf(slot)]
           if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${instance}`)
-          return {origin, basePath, weight, isBackup, isDown, states, at: memberRecord(recordOf(slot))}
+          return {id, origin, basePath, weight, isBackup, isDown, states, at: memberRecord(recordOf(slot))}
         })
         for (const member of members) {
           const known = users.get(member.origin)

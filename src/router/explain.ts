@@ -1,7 +1,7 @@
 // Who takes a URL, and why the others do not. Pure: the same index and the same rules as the data plane.
 
 import {formatDuration} from '../base/units.ts'
-import type {Action, FieldEdits, Member, Pool, Route, Snapshot} from '../snapshot/snapshot.ts'
+import type {Action, FieldEdits, Member, Pool, Retry, Route, Snapshot} from '../snapshot/snapshot.ts'
 import {parseRequest, type RoutedRequest} from './request.ts'
 import {redirectLocation, rewritePath} from './rewrite.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from './routing.ts'
@@ -149,11 +149,12 @@ function displayOrigin(key: string): string {
     .replace(/^(https:.*):443$/, '$1')
 }
 
-function policiesOf({head, timeouts}: Route): {name: string; value: string}[] {
+function policiesOf({head, retry, timeouts}: Route): {name: string; value: string}[] {
   const policies = Object.entries(timeouts).map(([name, ms]) => ({
     name: `timeouts.${name.replace(/Ms$/, '')}`,
     value: formatDuration(ms),
   }))
+  if (retry) policies.push({name: 'retry', value: retryOf(retry)})
   if (head === null) return policies
   const {host, request, response, rewrite} = head
   if (rewrite)
@@ -162,6 +163,12 @@ function policiesOf({head, timeouts}: Route): {name: string; value: string}[] {
     policies.push({name: 'hostHeader', value: host.kind === 'literal' ? host.value : host.kind})
   for (const [side, edits] of Object.entries({request, response})) policies.push(...editsOf(side, edits))
   return policies
+}
+
+function retryOf({times, connect, timeout, statuses, budget, unsafe}: Retry): string {
+  const reasons = [...(connect ? ['connect'] : []), ...(timeout ? ['timeout'] : []), ...statuses].join(', ')
+  const share = `${Number((budget * 100).toFixed(2))}%`
+  return `${times} more for ${reasons}; at most ${share} of the requests${unsafe ? '; also what may not be done twice' : ''}`
 }
 
 // What is set was removed first, which is no news.

@@ -81,6 +81,7 @@ export function pickCost(balance: Balance, count: number): number {
       slot: index,
     } as const
     return {
+      id: '',
       origin: new Origin(instance, segment, recordOf(index), segment),
       basePath: '',
       weight: 1,

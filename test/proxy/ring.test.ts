@@ -21,7 +21,7 @@ function membersOf(count: number, weight: (index: number) => number = () => 1): 
     } as const
     const origin = new Origin(instance, counters, 0, counters)
     const states = new Int32Array(MEMBER_FIELDS)
-    return {origin, basePath: '', weight: weight(index), isBackup: false, isDown: false, states, at: 0}
+    return {id: '', origin, basePath: '', weight: weight(index), isBackup: false, isDown: false, states, at: 0}
   })
 }
 

@@ -21,6 +21,7 @@ const ROUTES = `
   target: "http://app"
   hostHeader: target
   timeouts: {connect: 1s}
+  retry: {times: 2, for: [connect, timeout, 503], budget: 12.5%, unsafe: true}
   headers: {request: {set: {X-A: "1"}, remove: [x-b]}, response: {add: {X-C: "é"}}, security: default}
 `
 
@@ -128,6 +129,7 @@ test('the place of the route and what it does to a request are told', () => {
     'timeouts.response': '1m',
     'timeouts.idle': '1m',
     'timeouts.tunnel': '1h',
+    retry: '2 more for connect, timeout, 503; at most 12.5% of the requests; also what may not be done twice',
     hostHeader: 'target',
     'headers.request.remove': 'x-b',
     'headers.request.set': 'X-A: 1',
