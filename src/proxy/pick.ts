@@ -30,10 +30,20 @@ export function pick(pool: PoolEntry, exchange: Exchange, head: RequestHead, tar
 /** Another member than those that were tried already, for a request of which nothing has been sent. */
 export function pickAnother(pool: PoolEntry, tried: readonly MemberEntry[]): MemberEntry | null {
   const isNew = (member: MemberEntry) => isUsable(member) && !tried.includes(member)
-  return pool.primaries.find(isNew) ?? pool.backups.find(isNew) ?? null
+  return findInRotation(pool, isNew) ?? pool.backups.find(isNew) ?? null
 }
 
 // ---
+
+// From a random place of the rotation on: what one member cannot take spreads over the others by their weights.
+function findInRotation({members, rotation}: PoolEntry, mayTake: (member: MemberEntry) => boolean): MemberEntry | null {
+  const start = Math.floor(Math.random() * rotation.length)
+  for (let i = 0; i < rotation.length; i++) {
+    const member = members[rotation[(start + i) % rotation.length] ?? 0]
+    if (member && mayTake(member)) return member
+  }
+  return null
+}
 
 function isUsable({origin, states, at}: MemberEntry): boolean {
   return states[at + GATE] === 0 && origin.addresses.length > 0

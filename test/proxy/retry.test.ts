@@ -109,6 +109,31 @@ test(
 )
 
 test(
+  'what one instance cannot take spreads over the others by their weights',
+  scoped(async scope => {
+    const gone = await originOf(scope, () => {})
+    await gone.close()
+    const others = await Promise.all([1, 2, 3].map(() => originThatAnswers(scope, OK)))
+    const [light, middle, spare] = others.map(({url}) => url)
+    // Most first tries meet the one that is gone.
+    const {port} = await serviceOf(scope, 'retry: off', [
+      `{url: "${gone.url}", weight: 12}`,
+      `{url: "${light}", weight: 1}`,
+      `{url: "${middle}", weight: 3}`,
+      `{url: "${spare}", backup: true}`,
+    ])
+    const client = await clientOf(scope, port)
+    for (let i = 0, seen = 0; i < 400; i++) {
+      client.send('GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n')
+      seen += (await client.until(/\r\n\r\nok$/, 5000, seen)).length
+    }
+    const [one = 0, three = 0, none = 0] = others.map(requestsOf)
+    assert.equal([one + three, none], [400, 0])
+    assert.ok(one > 60 && one < 140, `${one} of 400`)
+  }),
+)
+
+test(
   'a POST that could not be sent goes to another instance, with or without retry',
   scoped(async scope => {
     const gone = await originOf(scope, () => {})
