@@ -14,6 +14,8 @@ import type {Config, Placed} from './control/config/config.ts'
 import {fillDefaults} from './control/config/defaults.ts'
 import type {Settings} from './control/config/settings.ts'
 import {createHealth, type Health} from './control/health/health.ts'
+import {addCondition, joinHealth} from './control/instance-conditions.ts'
+import {createInstances, type Instances} from './control/instances.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
 import {createResolver} from './control/registry/resolve.ts'
 import {createDataPlane} from './proxy/plane.ts'
@@ -53,7 +55,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   const scope = createScope()
   const startedMs = clock.now()
   let listeners = NO_LISTENERS
-  let tellWorkers = () => {}
+  let tell: (event: EventBody | null) => void = () => {}
 
   try {
     await openState(settings.state)
@@ -71,7 +73,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       },
       clock,
       log,
-      onWorkers: () => tellWorkers(),
+      onWorkers: () => tell(null),
     })
     const resolver = createResolver({
       clock,
@@ -91,15 +93,26 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       userAgent: `routesd/${readVersion()}`,
     })
     scope.defer(() => health.close())
-    const reconciler = createReconciler({settings, clock, log, plane, resolver, health})
+    const instances = createInstances({
+      state: settings.state,
+      clock,
+      log,
+      plane,
+      verdictOf: health.stateOf,
+      onChange: event => tell(event),
+    })
+    scope.own(instances, owned => owned.close())
+    await instances.load()
+    const reconciler = createReconciler({settings, clock, log, plane: instances, resolver, health})
     const operations = createOperations(
       settings,
       reconciler,
+      instances,
       plane,
       () => listeners,
       () => clock.now() - startedMs,
     )
-    tellWorkers = operations.tellWorkers
+    tell = operations.tell
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
 
     await plane.start()
@@ -153,18 +166,25 @@ function readyLine(revision: string | null, {http, https, service}: Listeners, s
 function createOperations(
   settings: Settings,
   reconciler: Reconciler,
+  instances: Instances,
   plane: DataPlane,
   listeners: () => Listeners,
   uptimeMs: () => number,
-): Operations & {tellWorkers(): void} {
+): Operations & {tell(event: EventBody | null): void} {
   const subscribers = new Set<(event: EventBody) => void>()
   const status = (): Status => {
-    const {sync, health, revision, conditions} = reconciler.view()
+    const {sync, revision, ...view} = reconciler.view()
+    const health = joinHealth(view.health, instances.health())
+    const conditions = addCondition(view.conditions, instances.drift())
     return {sync, health, revision, listeners: listeners(), workers: plane.workers(), uptimeMs: uptimeMs(), conditions}
   }
   return {
     status,
     routes: () => (reconciler.view().snapshot?.routes ?? []).map(route => rowOf(route, plane)),
+    services: instances.services,
+    instances: instances.instances,
+    drain: instances.drain,
+    undrain: instances.undrain,
     config() {
       const {snapshot, config} = reconciler.view()
       return {
@@ -181,8 +201,11 @@ function createOperations(
         leave()
       }
     },
-    tellWorkers() {
-      for (const tell of subscribers) tell({type: 'status', status: status()})
+    // Without an event of its own it is the status that is another.
+    tell(event) {
+      if (subscribers.size === 0) return
+      const told = event ?? {type: 'status', status: status()}
+      for (const subscriber of subscribers) subscriber(told)
     },
   }
 }

@@ -3,7 +3,18 @@
 import {type ClientRequest, type IncomingMessage, request} from 'node:http'
 import {createInterface} from 'node:readline'
 import {AppError, codeOf, EXIT, messageOf} from '../base/errors.ts'
-import type {ConfigDump, ErrorBody, Event, RouteRow, Status} from './protocol.ts'
+import type {
+  ConfigDump,
+  DrainAnswer,
+  DrainBody,
+  ErrorBody,
+  Event,
+  InstanceRow,
+  RouteRow,
+  ServiceRow,
+  Status,
+  UndrainAnswer,
+} from './protocol.ts'
 import {checkSocketPath} from './socket-path.ts'
 
 const ANSWER_MS = 5000
@@ -14,7 +25,11 @@ const SILENCE_MS = 45_000
 export type AdminClient = {
   status(): Promise<Status>
   routes(): Promise<readonly RouteRow[]>
+  services(): Promise<readonly ServiceRow[]>
+  instances(): Promise<readonly InstanceRow[]>
   config(): Promise<ConfigDump>
+  drain(id: string, body: DrainBody): Promise<DrainAnswer>
+  undrain(id: string): Promise<UndrainAnswer>
   /** The snapshot, then every event, until the daemon ends the stream or the loop is left. */
   events(): AsyncGenerator<Event, void, void>
 }
@@ -25,6 +40,10 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
   return {
     status: async () => (await get(socket, '/v1/status', answerMs)) as Status,
     routes: async () => (await get(socket, '/v1/routes', answerMs)) as readonly RouteRow[],
+    services: async () => (await get(socket, '/v1/services', answerMs)) as readonly ServiceRow[],
+    instances: async () => (await get(socket, '/v1/instances', answerMs)) as readonly InstanceRow[],
+    drain: async (id, body) => (await post(socket, pathOf(id, 'drain'), body, answerMs)) as DrainAnswer,
+    undrain: async id => (await post(socket, pathOf(id, 'undrain'), {}, answerMs)) as UndrainAnswer,
     config: async () => (await get(socket, '/v1/config', answerMs)) as ConfigDump,
     events: () => readEvents(socket, answerMs),
   }
@@ -32,8 +51,19 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
 
 // ---
 
+function pathOf(id: string, action: 'drain' | 'undrain'): string {
+  return `/v1/instances/${encodeURIComponent(id)}/${action}`
+}
+
 async function get(socket: string, path: string, answerMs: number): Promise<unknown> {
-  const {response, done} = await send(socket, path, answerMs)
+  return readAnswer(socket, await send(socket, 'GET', path, '', answerMs))
+}
+
+async function post(socket: string, path: string, body: unknown, answerMs: number): Promise<unknown> {
+  return readAnswer(socket, await send(socket, 'POST', path, JSON.stringify(body), answerMs))
+}
+
+async function readAnswer(socket: string, {response, done}: Answer): Promise<unknown> {
   try {
     const body = JSON.parse(await text(response)) as unknown
     if (response.statusCode !== 200) throw refusal(body)
@@ -47,7 +77,7 @@ async function get(socket: string, path: string, answerMs: number): Promise<unkn
 }
 
 async function* readEvents(socket: string, answerMs: number): AsyncGenerator<Event, void, void> {
-  const {response, done} = await send(socket, '/v1/events', answerMs)
+  const {response, done} = await send(socket, 'GET', '/v1/events', '', answerMs)
   try {
     if (response.statusCode !== 200) throw refusal(JSON.parse(await text(response)))
     response.socket.setTimeout(SILENCE_MS, () => response.destroy(new Error(`silent for ${SILENCE_MS / 1000} s`)))
@@ -64,9 +94,9 @@ async function* readEvents(socket: string, answerMs: number): AsyncGenerator<Eve
 type Answer = {readonly response: IncomingMessage; readonly done: () => void}
 
 // The whole call has one deadline, head and body together; `done` lifts it.
-function send(socket: string, path: string, answerMs: number): Promise<Answer> {
+function send(socket: string, method: string, path: string, body: string, answerMs: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call: ClientRequest = request({socketPath: socket, path, agent: false, headers: {host: 'routesd'}})
+    const call: ClientRequest = request({socketPath: socket, method, path, agent: false, headers: {host: 'routesd'}})
     const timer = setTimeout(() => call.destroy(new Error(`no answer within ${answerMs / 1000} s`)), answerMs)
     const done = () => clearTimeout(timer)
     call.once('response', response => resolve({response, done}))
@@ -74,7 +104,7 @@ function send(socket: string, path: string, answerMs: number): Promise<Answer> {
       done()
       reject(unreachableAt(socket, error))
     })
-    call.end()
+    call.end(body)
   })
 }
 

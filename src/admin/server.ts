@@ -5,6 +5,7 @@ import {createServer, type IncomingMessage, type Server, type ServerResponse} fr
 import {isIP} from 'node:net'
 import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
+import {type Action, findAction} from './actions.ts'
 import {createEventStream, type EventStream} from './events.ts'
 import {listenAlone} from './listen.ts'
 import type {ErrorBody, Operations} from './protocol.ts'
@@ -62,15 +63,15 @@ async function answer(
   const forbidden = whyForbidden(request)
   if (forbidden) return fail(response, 403, 'forbidden', forbidden)
   const path = (request.url ?? '').split('?', 1)[0] ?? ''
+  const action = findAction(path)
+  if (action) return act(request, response, operations, action)
   const resource = RESOURCES.get(path)
   if (!resource) return fail(response, 404, 'not-found', `there is no ${path}`)
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     return fail(response, 405, 'method-not-allowed', `${path} answers GET only`)
   }
-  if (!(await bodyFits(request))) {
-    return fail(response, 413, 'body-too-large', `a request body may have ${BODY_BYTES} bytes`)
-  }
+  if ((await readBody(request)) === null) return failTooLarge(response)
   if (resource !== 'events') return reply(response, 200, resource(operations))
   if (request.method === 'HEAD') return reply(response, 200, null)
   if (!events.add(response)) fail(response, 503, 'too-many-readers', 'as many as may are reading events already')
@@ -81,6 +82,8 @@ type Resource = 'events' | ((operations: Operations) => unknown)
 const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ['/v1/status', operations => operations.status()],
   ['/v1/routes', operations => operations.routes()],
+  ['/v1/services', operations => operations.services()],
+  ['/v1/instances', operations => operations.instances()],
   ['/v1/config', operations => operations.config()],
   ['/v1/events', 'events'],
 ])
@@ -96,13 +99,39 @@ function whyForbidden(request: IncomingMessage): string | null {
   return null
 }
 
-// Nothing of a body is kept, so one of unknown length may run on until the request times out; leaving the loop early
-// would close the connection before the refusal is sent.
-async function bodyFits(request: IncomingMessage): Promise<boolean> {
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES) return false
+async function act(
+  request: IncomingMessage,
+  response: ServerResponse,
+  operations: Operations,
+  action: Action,
+): Promise<void> {
+  if (request.method !== 'POST') {
+    response.setHeader('allow', 'POST')
+    return fail(response, 405, 'method-not-allowed', 'this changes something, and answers POST only')
+  }
+  const body = await readBody(request)
+  if (body === null) return failTooLarge(response)
+  const outcome = await action(operations, body)
+  if ('answer' in outcome) return reply(response, 200, outcome.answer)
+  const {status, code, message} = outcome.refused
+  fail(response, status, code, message)
+}
+
+// Of what is too much nothing is kept, so a body of unknown length may run on until the request times out; leaving the
+// loop early would close the connection before the refusal is sent.
+async function readBody(request: IncomingMessage): Promise<string | null> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES) return null
+  const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request) bytes += (chunk as Buffer).length
-  return bytes <= BODY_BYTES
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length
+    if (bytes <= BODY_BYTES) chunks.push(chunk as Buffer)
+  }
+  return bytes <= BODY_BYTES ? Buffer.concat(chunks).toString() : null
+}
+
+function failTooLarge(response: ServerResponse): void {
+  fail(response, 413, 'body-too-large', `a request body may have ${BODY_BYTES} bytes`)
 }
 
 function reply(response: ServerResponse, status: number, value: unknown): void {

@@ -1,10 +1,10 @@
 // routes ls: every route, where it goes and where it was written.
 
-import {createAdminClient} from '../admin/client.ts'
 import type {RouteRow} from '../admin/protocol.ts'
-import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
+import {EXIT, type ExitCode} from '../base/errors.ts'
 import {destinationOf} from '../router/destination.ts'
-import {compileOffline, readSettings} from './offline.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
+import {askDaemonOrFiles} from './live.ts'
 import {alignColumns} from './table.ts'
 import type {Call} from './verb.ts'
 
@@ -13,26 +13,14 @@ type Row = Omit<RouteRow, 'requests' | 'errors'> & {readonly requests: number | 
 
 /** Lists what the daemon serves, or, when there is none, what routes.d says. */
 export async function routesLs(call: Call): Promise<ExitCode> {
-  const rows = (call.isOn('offline') ? null : await askDaemon(call)) ?? (await readFromFiles(call))
+  const rows: readonly Row[] = await askDaemonOrFiles(call, client => client.routes(), declared)
   call.terminal.out(call.format === 'json' ? JSON.stringify(rows, null, 2) : render(rows))
   return EXIT.ok
 }
 
 // ---
 
-async function askDaemon(call: Call): Promise<readonly Row[] | null> {
-  const settings = await readSettings(call)
-  try {
-    return await createAdminClient(settings.admin.socket).routes()
-  } catch (error) {
-    if (!(error instanceof AppError) || error.exitCode !== EXIT.unreachable) throw error
-    call.terminal.err(`${error.message}; this is what the files say`)
-    return null
-  }
-}
-
-async function readFromFiles(call: Call): Promise<Row[]> {
-  const {snapshot} = await compileOffline(call)
+function declared(snapshot: Snapshot): Row[] {
   return snapshot.routes.map(({id, host, prefix, action, source}) => {
     return {id, host, prefix, ...destinationOf(action), ...source, requests: null, errors: null}
   })

@@ -17,6 +17,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 
 const MESSAGE: Flag = {name: 'message', short: 'm', value: 'TEXT', summary: 'message of the commit'}
 const NO_COMMIT: Flag = {name: 'no-commit', summary: 'write the files and leave the commit to you'}
+const OFFLINE: Flag = {name: 'offline', summary: 'read routes.d, do not ask the daemon'}
 
 export const VERBS: readonly Verb[] = [
   {
@@ -67,7 +68,7 @@ export const VERBS: readonly Verb[] = [
     arity: [0, 0],
     summary: 'the routes, with their counters when the daemon answers',
     details: 'Without a daemon the routes are read from routes.d, and nothing is counted.',
-    flags: [{name: 'offline', summary: 'read routes.d, do not ask the daemon'}],
+    flags: [OFFLINE],
     formats: ['text', 'json'],
     load: async () => (await import('./routes-ls.ts')).routesLs,
   },
@@ -90,6 +91,50 @@ export const VERBS: readonly Verb[] = [
     flags: [MESSAGE, NO_COMMIT],
     formats: ['text', 'json'],
     load: async () => (await import('./routes-rm.ts')).routesRm,
+  },
+  {
+    name: 'services ls',
+    operands: '',
+    arity: [0, 0],
+    summary: 'the services that routes use, and how many of their instances are usable',
+    details: 'Without a daemon the services are read from routes.d.',
+    flags: [OFFLINE],
+    formats: ['text', 'json'],
+    load: async () => (await import('./services-ls.ts')).servicesLs,
+  },
+  {
+    name: 'instances ls',
+    operands: '[SERVICE]',
+    arity: [0, 1],
+    summary: 'the instances of services and targets, how they are and what they do',
+    details: 'Without a daemon the instances are read from routes.d, nothing is counted and every state is unknown.',
+    flags: [OFFLINE],
+    formats: ['text', 'json'],
+    load: async () => (await import('./instances-ls.ts')).instancesLs,
+  },
+  {
+    name: 'instances drain',
+    operands: 'ID',
+    arity: [1, 1],
+    summary: 'give an instance no new requests for a while; those under way finish',
+    details:
+      'ID is that of `instances ls`. Lasts for an hour unless --for says otherwise, survives a restart of the daemon, is\nshown by `status` as Drift, and ends by itself. Draining again sets a new time.',
+    flags: [
+      {name: 'for', value: 'DURATION', summary: 'such as 10m; 1h unless given, 30d at the most'},
+      {name: 'why', value: 'TEXT', summary: 'shown wherever the drain is'},
+    ],
+    formats: ['text', 'json'],
+    load: async () => (await import('./instances-drain.ts')).instancesDrain,
+  },
+  {
+    name: 'instances undrain',
+    operands: 'ID',
+    arity: [1, 1],
+    summary: 'give a drained instance requests again',
+    details: '',
+    flags: [],
+    formats: ['text', 'json'],
+    load: async () => (await import('./instances-undrain.ts')).instancesUndrain,
   },
   {
     name: 'config schema',

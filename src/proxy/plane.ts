@@ -11,7 +11,7 @@ import {type Board, createBoard} from '../scoreboard/board.ts'
 import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
 import {DOWN, DRAINED, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
-import type {DataPlane, WorkerStats} from '../snapshot/data-plane.ts'
+import type {DataPlane, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
@@ -54,7 +54,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     pools: createBoard(1),
     members: createBoard(1),
   }
-  const addresses = new Map<string, {addresses: readonly string[]; reason: string}>()
+  const addresses = new Map<string, Resolved>()
   const doors = createDoorsMemory(count, edge.perClient !== null)
   const doorsSeed = randomInt(2 ** 31)
   const seats: Seat[] = []
@@ -152,6 +152,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       addresses.set(host, {addresses: list, reason})
       for (const {thread} of seats) thread.setAddresses(host, list, reason)
     },
+    addressesOf: host => addresses.get(host) ?? null,
     setVerdict: (member, isDown) => setMemberGate(boards.members, member, DOWN, isDown),
     setDrained: (member, isDrained) => setMemberGate(boards.members, member, DRAINED, isDrained),
     memberState(member) {

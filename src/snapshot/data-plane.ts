@@ -11,6 +11,8 @@ export type DataPlane = {
   listen(): Promise<Listeners>
   /** The addresses of a name in an instance; none means that the instance is down, for the reason given. */
   setAddresses(host: string, addresses: readonly string[], reason: string): void
+  /** What `setAddresses` was told last; null for a name that has not been resolved yet. */
+  addressesOf(host: string): Resolved | null
   /** What active health has found; a member that is down gets no requests. */
   setVerdict(member: string, isDown: boolean): void
   /** A drained member finishes what it has and gets nothing new. */
@@ -38,6 +40,9 @@ export type WorkerStats = {
   /** Revision it serves; '' before the first. */
   readonly revision: string
 }
+
+/** Addresses and a reason: the last answer is kept. */
+export type Resolved = {readonly addresses: readonly string[]; readonly reason: string}
 
 /** Why a member gets no requests; none of it: it gets them. */
 export type MemberState = {readonly isDown: boolean; readonly isDrained: boolean}

@@ -33,8 +33,7 @@ async function withServer(
   const folder = await mkdtemp(join(tmpdir(), 'routesd-admin-'))
   const listeners = new Set<(event: EventBody) => void>()
   const operations: Operations = {
-    status: () => STATUS,
-    routes: () => [],
+    ...quiet,
     config: () => ({revision: '1234567', settings: {}, config: {}}),
     subscribe(listener) {
       listeners.add(listener)
@@ -330,6 +329,10 @@ test('the client reads events until the loop is left or the daemon ends', async 
 const quiet: Operations = {
   status: () => STATUS,
   routes: () => [],
+  services: () => [],
+  instances: () => [],
+  drain: async id => ({refused: {status: 404, code: 'not-found', message: `there is no ${id}`}}),
+  undrain: async id => ({answer: {id, lifted: null}}),
   config: () => ({revision: null, settings: {}, config: {}}),
   subscribe: () => () => {},
 }

@@ -40,7 +40,7 @@ export function createPools(): Pools {
     instances.set(instance.key, instance)
     return {
       key: `${pool} ${instance.key}${basePath}`,
-      id: `${pool}@${instance.key.replace(/^.*:\/\/|#.*$/g, '')}${basePath}`,
+      id: `${pool}@${addressIn(pool, instance.key)}${basePath}`,
       instance: instance.key,
       basePath,
       // What is marked as down gets no requests, whatever it answers.
@@ -103,6 +103,12 @@ const PLAIN = {
   maxInFlight: 0,
   queue: null,
 } as const satisfies Partial<Pool>
+
+// Ids of members differ like their keys do, and are short where nothing is lost: 'orders@10.0.0.1:8080' and
+// 'orders@https://10.0.0.1:8443'. A target has its scheme, but not how it is checked.
+function addressIn(pool: string, instance: string): string {
+  return pool.includes('://') ? instance.replace(/^.*?:\/\//, '') : instance.replace(/^http:\/\/|#.*$/g, '')
+}
 
 function balanceOf({balance = 'round-robin', hashBy = 'client'}: Service): Balance {
   return balance === 'hash' ? {kind: 'hash', by: hashByOf(hashBy)} : {kind: balance}

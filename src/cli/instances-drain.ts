@@ -1,0 +1,44 @@
+// instances drain: the instance finishes what it has and gets nothing new, until somebody says otherwise or time is up.
+
+import {userInfo} from 'node:os'
+import {createAdminClient} from '../admin/client.ts'
+import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
+import {formatDuration, parseDuration} from '../base/units.ts'
+import {readSettings} from './offline.ts'
+import type {Call} from './verb.ts'
+
+/** Prints until when; exit code `unreachable` without a daemon. */
+export async function instancesDrain(call: Call): Promise<ExitCode> {
+  const {terminal} = call
+  const [id = ''] = call.operands
+  const duration = call.values('for').at(-1)
+  if (duration !== undefined && parseDuration(duration) === null) {
+    throw new AppError(`--for '${duration}' is not a duration`, {hint: 'such as 10m or 1h30m'})
+  }
+  const {admin} = await readSettings(call)
+  const answer = await createAdminClient(admin.socket).drain(id, {
+    ...(duration === undefined ? {} : {for: duration}),
+    why: call.values('why').at(-1) ?? '',
+    who: userOf(terminal.env),
+  })
+  if (answer.usable === 0)
+    terminal.err(`${answer.service} has no usable instance now; its requests are answered with 503`)
+  const forMs = Date.parse(answer.until) - Date.parse(answer.since)
+  terminal.out(
+    call.format === 'json'
+      ? JSON.stringify(answer, null, 2)
+      : `${answer.id} is drained for ${formatDuration(forMs)}, until ${answer.until}`,
+  )
+  return EXIT.ok
+}
+
+// ---
+
+// Below sudo it is the person who counts. A process may have a user id that has no name.
+function userOf(env: NodeJS.ProcessEnv): string {
+  try {
+    return env['SUDO_USER'] || userInfo().username
+  } catch {
+    return env['USER'] || `uid ${process.getuid?.()}`
+  }
+}

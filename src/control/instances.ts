@@ -1,0 +1,189 @@
+// Instances as operators see and steer them: what the data plane knows of each, and the drains that they have ordered.
+
+import type {
+  Condition,
+  DrainAnswer,
+  EventBody,
+  InstanceRow,
+  Outcome,
+  Refused,
+  ServiceRow,
+  Status,
+  UndrainAnswer,
+} from '../admin/protocol.ts'
+import type {Clock} from '../base/clock.ts'
+import {messageOf} from '../base/errors.ts'
+import type {Log} from '../base/log.ts'
+import {describeMember, isService, type ListedMember, listMembers} from '../router/member-list.ts'
+import type {DataPlane} from '../snapshot/data-plane.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
+import {nearest} from './config/suggest.ts'
+import {describeDrains, describeUnusable} from './instance-conditions.ts'
+import {type CheckVerdict, observe} from './instance-state.ts'
+import {type Change, createInstanceWatch} from './instance-watch.ts'
+import {createOverrides, DRAINS_MAX, type DrainWish} from './overrides.ts'
+
+export type Instances = {
+  /** Reads the drains of an earlier run; before the first `apply`. */
+  load(): Promise<void>
+  /** Hands a snapshot to the data plane; an instance that is drained is so from its first moment on. */
+  apply(snapshot: Snapshot): Promise<void>
+  services(): ServiceRow[]
+  instances(): InstanceRow[]
+  drain(id: string, wish: DrainWish): Promise<Outcome<DrainAnswer>>
+  undrain(id: string): Promise<Outcome<UndrainAnswer>>
+  /** Degraded while a service has no usable instance. */
+  health(): Status['health']
+  /** What operators have changed, and that it is not what the configuration says; null for nothing. */
+  drift(): Condition | null
+  close(): Promise<void>
+}
+
+export type InstancesParts = {
+  readonly state: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly plane: Pick<DataPlane, 'apply' | 'setDrained' | 'memberState' | 'addressesOf' | 'instanceStats'>
+  /** What active health has found. */
+  readonly verdictOf: (check: string) => CheckVerdict | null
+  /** Gets the changes of instances, and is called without one when only health or drift are others. */
+  readonly onChange: (event: EventBody | null) => void
+}
+
+/** Rows in one event. */
+const EVENT_ROWS = 100
+
+type Served = Pick<Snapshot, 'pools' | 'instances'>
+
+export function createInstances({state, clock, log, plane, verdictOf, onChange}: InstancesParts): Instances {
+  let served: Served = {pools: [], instances: []}
+  /** Served, and what is being handed over: both take requests. */
+  let effective: readonly Served[] = []
+  /** Members that the data plane was told are drained. */
+  let gated: ReadonlySet<string> = new Set()
+  let degraded = ''
+  const overrides = createOverrides({state, clock, log, onChange: () => followLeases()})
+  const reads = {plane, verdictOf, drainOf: overrides.drainOf}
+  const watch = createInstanceWatch({clock, observe: listed => observe(listed, reads), onChange: tell})
+
+  function followLeases(): void {
+    setGates()
+    onChange(null)
+  }
+
+  // A member that is gone is forgotten, so that it does not come back drained when its lease has ended meanwhile.
+  function setGates(): void {
+    if (overrides.drains().length === 0 && gated.size === 0) return
+    const members = effective.flatMap(({pools}) => pools.flatMap(pool => pool.members))
+    const drained = new Set(members.filter(({id}) => overrides.drainOf(id) !== null).map(({key}) => key))
+    for (const key of drained) if (!gated.has(key)) plane.setDrained(key, true)
+    for (const key of gated) if (!drained.has(key)) plane.setDrained(key, false)
+    gated = drained
+  }
+
+  function tell(changes: readonly Change[]): void {
+    const unusable = describeUnusable(watch.unusable())
+    const isOther = unusable !== degraded
+    degraded = unusable
+    if (isOther && unusable === '') log.info('every service has a usable instance again')
+    else if (isOther) log.warn('requests cannot be answered', {why: unusable})
+    if (changes.length > 0) {
+      const changed = changes.slice(0, EVENT_ROWS).map(rowOf)
+      onChange({type: 'instances', changed, more: changes.length - changed.length})
+    }
+    if (isOther) onChange(null)
+  }
+
+  function rowOf([listed, {state, reason}]: Change): InstanceRow {
+    const {inFlight, requests, errors} = plane.instanceStats(listed.instance.key)
+    const lastChange = watch.lastChangeOf(listed.member.key)
+    return {...describeMember(listed), state, inFlight, requests, errors, latencyMs: null, lastChange, reason}
+  }
+
+  function usableOf(service: string): number {
+    return watch.observeAll().filter(([{pool}, {isUsable}]) => isUsable && pool.name === service).length
+  }
+
+  return {
+    load: () => overrides.load(),
+    async apply(snapshot) {
+      effective = [served, snapshot]
+      setGates()
+      await plane.apply(snapshot)
+      served = snapshot
+      effective = [snapshot]
+      setGates()
+      watch.serve(snapshot)
+    },
+    services() {
+      const observed = Map.groupBy(watch.observeAll(), ([{pool}]) => pool)
+      return served.pools.filter(isService).map(pool => {
+        const members = observed.get(pool) ?? []
+        const usable = members.filter(([, {isUsable}]) => isUsable).length
+        return {slug: pool.name, balance: pool.balance.kind, instances: members.length, usable}
+      })
+    },
+    instances: () => watch.observeAll().map(rowOf),
+    async drain(id, wish) {
+      const all = listMembers(served)
+      const listed = all.find(({member}) => member.id === id)
+      if (listed === undefined) return unknown(id, all.map(idOf))
+      if (overrides.drainOf(id) === null && overrides.drains().length >= DRAINS_MAX) {
+        const message = `${DRAINS_MAX} instances are drained already; take instances that are gone out of routes.d`
+        return {refused: {status: 409, code: 'too-many', message}}
+      }
+      try {
+        const lease = await overrides.drain(id, wish)
+        const service = listed.pool.name
+        return {answer: {...lease, service, usable: usableOf(service)}}
+      } catch (error) {
+        return unwritable(`'${id}' is not drained, because a restart would forget it`, error)
+      }
+    },
+    async undrain(id) {
+      const known = [...listMembers(served).map(idOf), ...overrides.drains().map(lease => lease.id)]
+      if (!known.includes(id)) return unknown(id, known)
+      try {
+        return {answer: {id, lifted: await overrides.undrain(id)}}
+      } catch (error) {
+        return unwritable(`'${id}' is not drained any more, but would be after a restart`, error)
+      }
+    },
+    health() {
+      const message = describeUnusable(watch.unusable())
+      return {state: message === '' ? 'Healthy' : 'Degraded', message}
+    },
+    drift() {
+      const leases = overrides.drains()
+      if (leases.length === 0) return null
+      const ids = new Set(listMembers(served).map(idOf))
+      return describeDrains(leases, id => ids.has(id))
+    },
+    close() {
+      watch.close()
+      return overrides.close()
+    },
+  }
+}
+
+// ---
+
+function idOf({member}: ListedMember): string {
+  return member.id
+}
+
+function unknown(id: string, known: readonly string[]): {refused: Refused} {
+  return {refused: {status: 404, code: 'not-found', message: `there is no instance '${id}'${hintFor(id, known)}`}}
+}
+
+function unwritable(what: string, error: unknown): {refused: Refused} {
+  return {refused: {status: 503, code: 'state-unwritable', message: `${what}: ${messageOf(error)}`}}
+}
+
+// Only a whole id names an instance: an address may be that of several services.
+function hintFor(id: string, known: readonly string[]): string {
+  const there = known.filter(other => other.endsWith(`@${id}`))
+  if (there.length > 1) return `; ${there.join(' and ')} are there: name one of them`
+  const guess = there[0] ?? nearest(id, known)
+  return guess ? `; did you mean ${guess}?` : ''
+}
