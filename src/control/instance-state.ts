@@ -2,8 +2,9 @@
 
 import {isIP} from 'node:net'
 import type {InstanceState, Lease} from '../admin/protocol.ts'
+import {formatDuration} from '../base/units.ts'
 import type {ListedMember} from '../router/member-list.ts'
-import type {DataPlane} from '../snapshot/data-plane.ts'
+import type {DataPlane, MemberState} from '../snapshot/data-plane.ts'
 
 export type Observed = {
   readonly state: InstanceState
@@ -14,18 +15,22 @@ export type Observed = {
 }
 
 export type StateReads = {
-  readonly plane: Pick<DataPlane, 'memberState' | 'addressesOf'>
+  readonly plane: Pick<DataPlane, 'addressesOf'> & {memberState(member: string): MemberState & Ejection}
   readonly drainOf: (id: string) => Lease | null
   /** What active health has found; null when it knows nothing of the check. */
   readonly verdictOf: (check: string) => CheckVerdict | null
 }
 
+/** What counting failures adds to the state of a member, where it is counted. */
+export type Ejection = {readonly isEjected?: boolean; readonly ejectedForMs?: number}
+
 export type CheckVerdict = {readonly state: 'up' | 'down' | 'unknown'; readonly reason: string}
 
 export function observe({pool, member, instance}: ListedMember, {plane, drainOf, verdictOf}: StateReads): Observed {
   const lease = drainOf(member.id)
-  const {isDown, isDrained} = plane.memberState(member.key)
+  const {isDown, isDrained, isEjected = false, ejectedForMs = 0} = plane.memberState(member.key)
   if (lease !== null || isDrained) return {state: 'draining', reason: wordsOf(lease), isUsable: false}
+  if (isEjected) return {state: 'ejected', reason: `failed too often${forAnother(ejectedForMs)}`, isUsable: false}
   if (member.isDown) return {state: 'down', reason: 'marked as down where it is written', isUsable: false}
 
   const name = isIP(instance.host) === 0 ? plane.addressesOf(instance.host) : HAS_ADDRESS
@@ -44,6 +49,10 @@ export function observe({pool, member, instance}: ListedMember, {plane, drainOf,
 
 /** An address needs no resolving. */
 const HAS_ADDRESS = {addresses: [''], reason: ''} as const
+
+function forAnother(ms: number): string {
+  return ms > 0 ? `, left out for another ${formatDuration(Math.ceil(ms / 1000) * 1000)}` : ''
+}
 
 function wordsOf(lease: Lease | null): string {
   if (lease === null) return 'drained'

@@ -83,11 +83,9 @@ export function createInstanceWatch({clock, observe, onChange}: InstanceWatchPar
     serve(snapshot) {
       pools = snapshot.pools
       instances = new Map(snapshot.instances.map(instance => [instance.key, instance]))
-      const members = new Set(pools.flatMap(pool => pool.members.map(({key}) => key)))
-      isSmall = members.size <= LOOK_AT
-      for (const key of noted.keys()) if (!members.has(key)) noted.delete(key)
-      const keys = new Set(pools.map(({key}) => key))
-      for (const key of without.keys()) if (!keys.has(key)) without.delete(key)
+      isSmall = pools.reduce((count, pool) => count + pool.members.length, 0) <= LOOK_AT
+      forgetOthers(noted, () => pools.flatMap(pool => pool.members))
+      forgetOthers(without, () => pools)
     },
     observeAll: () => pools.flatMap(observePool),
     lastChangeOf(member) {
@@ -100,4 +98,12 @@ export function createInstanceWatch({clock, observe, onChange}: InstanceWatchPar
     },
     close: () => cancel(),
   }
+}
+
+// ---
+
+function forgetOthers(kept: Map<string, unknown>, named: () => readonly {readonly key: string}[]): void {
+  if (kept.size === 0) return
+  const keys = new Set(named().map(({key}) => key))
+  for (const key of kept.keys()) if (!keys.has(key)) kept.delete(key)
 }

@@ -129,7 +129,7 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
       const listed = all.find(({member}) => member.id === id)
       if (listed === undefined) return unknown(id, all.map(idOf))
       if (overrides.drainOf(id) === null && overrides.drains().length >= DRAINS_MAX) {
-        const message = `${DRAINS_MAX} instances are drained already; take instances that are gone out of routes.d`
+        const message = `${DRAINS_MAX} instances are drained already; undrain others first`
         return {refused: {status: 409, code: 'too-many', message}}
       }
       try {
