@@ -1,5 +1,5 @@
 // Notices when instances change their state. Workers write states into shared memory and tell nobody, so they are looked at:
-// all of a small configuration at every turn, a part of a large one, so that looking costs about 1 % of a core at the most.
+// all of a small configuration at every turn, a part of a large one, so that looking costs 1 to 2 % of a core at the most.
 
 import type {InstanceState} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
@@ -29,7 +29,7 @@ export type InstanceWatchParts = {
 }
 
 const LOOK_MS = 250
-/** Instances that are looked at in one turn: about 2 ms. */
+/** Instances that are looked at in one turn: 2 to 4 ms. */
 const LOOK_AT = 2000
 
 export function createInstanceWatch({clock, observe, onChange}: InstanceWatchParts): InstanceWatch {
