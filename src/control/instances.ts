@@ -57,14 +57,32 @@ type Served = Pick<Snapshot, 'pools' | 'instances'>
 
 export function createInstances({state, clock, log, plane, verdictOf, onChange}: InstancesParts): Instances {
   let served: Served = {pools: [], instances: []}
-  /** Served, and what is being handed over: both take requests. */
-  let effective: readonly Served[] = []
+  /** What workers may have: what is served, after what is not yet replaced everywhere. All of it takes requests. */
+  let effective: readonly Served[] = [served]
   /** Members that the data plane was told are drained. */
   let gated: ReadonlySet<string> = new Set()
   let degraded = ''
   const overrides = createOverrides({state, clock, log, onChange: () => followLeases()})
   const reads = {plane, verdictOf, drainOf: overrides.drainOf}
   const watch = createInstanceWatch({clock, observe: listed => observe(listed, reads), onChange: tell})
+
+  // Gates are closed before the first request can come, and opened when the last one has.
+  async function handOver(next: Served, send: () => Promise<void>): Promise<void> {
+    const before = effective
+    effective = [...before, next]
+    setGates()
+    try {
+      await send()
+      effective = effective.filter(world => !before.includes(world))
+    } catch (error) {
+      effective = effective.filter(world => world !== next)
+      throw error
+    } finally {
+      served = effective.at(-1) ?? served
+      setGates()
+      watch.serve(served)
+    }
+  }
 
   function followLeases(): void {
     setGates()
@@ -106,15 +124,7 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
 
   return {
     load: () => overrides.load(),
-    async apply(snapshot) {
-      effective = [served, snapshot]
-      setGates()
-      await plane.apply(snapshot)
-      served = snapshot
-      effective = [snapshot]
-      setGates()
-      watch.serve(snapshot)
-    },
+    apply: snapshot => handOver(snapshot, () => plane.apply(snapshot)),
     services() {
       const observed = Map.groupBy(watch.observeAll(), ([{pool}]) => pool)
       return served.pools.filter(isService).map(pool => {
