@@ -1,4 +1,4 @@
-// services ls: every service that routes use, and how many of its instances would get a request now.
+// services ls: every service, and how many of its instances would get a request now.
 
 import type {ServiceRow} from '../admin/protocol.ts'
 import {EXIT, type ExitCode} from '../base/errors.ts'

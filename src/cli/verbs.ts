@@ -96,7 +96,7 @@ export const VERBS: readonly Verb[] = [
     name: 'services ls',
     operands: '',
     arity: [0, 0],
-    summary: 'the services that routes use, and how many of their instances are usable',
+    summary: 'the services, and how many of their instances are usable',
     details: 'Without a daemon the services are read from routes.d.',
     flags: [OFFLINE],
     formats: ['text', 'json'],
