@@ -41,7 +41,7 @@ export function observe({pool, member, instance}: ListedMember, {plane, drainOf,
 
   const isPicked = member.weight > 0 || member.isBackup || pool.members.length === 1
   const isUnknown = member.check !== null && (verdict === null || verdict.state === 'unknown')
-  const reason = isPicked ? name.reason : 'its weight is 0'
+  const reason = isPicked ? verdict?.reason || name.reason : 'its weight is 0'
   return {state: isUnknown ? 'unknown' : 'up', reason, isUsable: isPicked}
 }
 

@@ -169,6 +169,28 @@ test(
 )
 
 test(
+  'an instance that its check finds down is down with the reason, and a drain of the other leaves nobody',
+  withFolder(async folder => {
+    const [well, ill] = [
+      await originThatAnswers(folder.scope, OK),
+      await originThatAnswers(folder.scope, 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n'),
+    ]
+    const check = 'health: {path: /health, interval: 50ms, fall: 2, rise: 1}'
+    await folder.write({'routes.d/a.yaml': yamlOf([well, ill]).replace('slug: orders', `slug: orders, ${check}`)})
+    const {operations} = await daemonIn(folder)
+    const row = await until('the verdict', () => operations.instances().find(({state}) => state === 'down'))
+    assert.is(row.id, idOf(ill))
+    assert.match(row.reason, /^\d+ checks failed: status 503/)
+    assert.type(row.lastChange, 'string')
+    await until('the other verdict', () => operations.instances().some(({state}) => state === 'up'))
+    assert.equal(operations.services(), [{slug: 'orders', balance: 'round-robin', instances: 2, usable: 1}])
+    assert.is(operations.status().health.state, 'Healthy')
+    await operations.drain(idOf(well), {forMs: 600_000, who: '', why: ''})
+    assert.equal(operations.status().health, {state: 'Degraded', message: 'orders has no usable instance'})
+  }),
+)
+
+test(
   'changes of instances are events, and so is the health that follows from them',
   withFolder(async folder => {
     const addresses: Record<string, string[]> = {'app.test': ['127.0.0.1']}
