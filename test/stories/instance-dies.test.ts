@@ -44,10 +44,11 @@ test(
     // What was under way at the dead one is lost with it, and nothing else.
     assert.ok(load.failed() <= CLIENTS, `${load.failed()} of ${load.answered()} failed`)
 
-    const failed = load.failed()
+    // Requests that begin from here on: those that were under way may still be told of its end.
+    const out = performance.now()
     const at = load.answered()
     await until('a hundred answers without it', () => load.answered() >= at + 100, 20_000)
-    assert.is(load.failed(), failed)
+    assert.is(load.failed(out), 0)
     const served = load.by(victim.name)
 
     // A reload that has nothing to do with it.
@@ -60,16 +61,18 @@ test(
       since,
     )
     await until('fifty answers more', () => load.answered() >= at + 150, 20_000)
-    assert.equal([load.failed(), load.by(victim.name)], [failed, served])
+    assert.equal([load.failed(out), load.by(victim.name)], [0, served])
 
     await victim.revive()
     await until('it to be used again', () => load.by(victim.name) > served + 10, 20_000)
     assert.is(stateOf(index)?.state, 'up')
     await load.end()
-    assert.is(load.failed(), failed)
+    assert.is(load.failed(out), 0)
     for (const instance of others) instance.release()
     const answers = await Promise.all(held.map(client => client.ended(10_000)))
-    assert.is(answers.filter(({text}) => /^HTTP\/1\.1 200 [\s\S]*held$/.test(text)).length, held.length - lostWithIt)
+    // One that was at the dead instance over a connection that had been idle was asked again elsewhere (RFC 9112 §9.3.1).
+    const answered = answers.filter(({text}) => /^HTTP\/1\.1 200 [\s\S]*held$/.test(text)).length
+    assert.ok(answered >= held.length - lostWithIt, `${answered} of ${held.length}, ${lostWithIt} lost`)
   }),
 )
 
@@ -172,7 +175,7 @@ async function instanceOf(scope: Scope, name: string) {
 function hammer(scope: Scope, port: number) {
   const counts = new Map<string, number>()
   let isWanted = true
-  let failed = 0
+  const failures: number[] = []
   let answered = 0
   const work = Promise.all(
     Array.from({length: CLIENTS}, async () => {
@@ -186,7 +189,7 @@ function hammer(scope: Scope, port: number) {
         const body = text.startsWith('HTTP/1.1 200') ? text.slice(text.lastIndexOf('\n') + 1, -1) : ''
         answered++
         if (body === '') {
-          failed++
+          failures.push(began)
           client.destroy()
           client = await clientOf(scope, port)
           seen = 0
@@ -199,7 +202,8 @@ function hammer(scope: Scope, port: number) {
   )
   return {
     answered: () => answered,
-    failed: () => failed,
+    /** Of the requests that began since then. */
+    failed: (sinceMs = 0) => failures.filter(began => began >= sinceMs).length,
     by: (name: string) => counts.get(name) ?? 0,
     async end() {
       isWanted = false
