@@ -62,6 +62,12 @@ export function parseShare(text: string): number | null {
   return share <= 1 ? share : null
 }
 
+/** 0.05 → '5%': the shortest text that parses back to it. */
+export function formatShare(share: number): string {
+  // 0.07 * 100 is 7.000000000000001.
+  return `${Number((share * 100).toFixed(9))}%`
+}
+
 /** '10/s', '600/m', '5/h' → events per second; null when it is not a rate. */
 export function parseRate(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)\/(s|m|h)$/.exec(text)

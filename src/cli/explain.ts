@@ -1,10 +1,12 @@
 // explain: who takes a URL and why the others lost, with the line and the commit that put the winner there.
 
+import {isIP} from 'node:net'
 import {relative} from 'node:path'
 import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
 import {GitError, openGit} from '../control/gitops/git.ts'
 import {readLineCommit} from '../control/gitops/repository.ts'
-import {createExplainer, type Explanation} from '../router/explain.ts'
+import type {Candidate} from '../router/candidates.ts'
+import {createExplainer, type Explanation, type Part} from '../router/explain.ts'
 import {compileOffline} from './offline.ts'
 import {alignColumns} from './table.ts'
 import {paint} from './terminal.ts'
@@ -15,10 +17,10 @@ type Commit = {readonly sha7: string; readonly author: string; readonly subject:
 export async function explain(call: Call): Promise<ExitCode> {
   const [method, url] = call.operands.length === 2 ? call.operands : ['GET', call.operands[0]]
   const {snapshot, root, label} = await compileOffline(call)
-  const explanation = createExplainer(snapshot)(
-    (method ?? '').toUpperCase(),
-    withHost(url ?? '', call.values('header')),
-  )
+  const headers = call.values('header').map(readHeader)
+  const place = withHost(url ?? '', headers)
+  const said = {fields: fieldsOf(place, headers), clientIp: readClientIp(call.values('client-ip').at(-1))}
+  const explanation = createExplainer(snapshot)((method ?? '').toUpperCase(), place, said)
   const {route} = explanation
   const commit = route ? await commitOf(root, relative(label, route.file), route.line) : null
   const answer = {...explanation, route: route ? {...route, commit: commit?.sha7 ?? null} : null}
@@ -32,16 +34,38 @@ export async function explain(call: Call): Promise<ExitCode> {
 
 // ---
 
-// Of the headers of a request, Host alone decides which route takes it; it stands over the one in the URL, as with curl.
-function withHost(url: string, headers: readonly string[]): string {
-  let host: string | null = null
-  for (const header of headers) {
-    const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*?)\s*$/.exec(header)
-    if (!match) throw new AppError(`--header '${header}' is not 'Name: value'`)
-    if (match[1]?.toLowerCase() === 'host') host = match[2] ?? ''
-  }
-  return host === null ? url : url.replace(/^((?:https?:\/\/)?)[^/?#]*/i, `$1${host.replaceAll('$', '$$$$')}`)
+type Header = {readonly name: string; readonly value: string}
+
+function readHeader(header: string): Header {
+  const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*?)\s*$/.exec(header)
+  if (!match) throw new AppError(`--header '${header}' is not 'Name: value'`)
+  return {name: match[1] ?? '', value: match[2] ?? ''}
 }
+
+function readClientIp(text: string | undefined): string | null {
+  if (text === undefined) return null
+  if (isIP(text) === 0) throw new AppError(`--client-ip '${text}' is not an IP address`)
+  return text
+}
+
+// Of the headers of a request, Host alone decides which route takes it; it stands over the one in the URL, as with curl.
+function withHost(url: string, headers: readonly Header[]): string {
+  const host = headers.findLast(isHost)?.value
+  return host === undefined ? url : url.replace(AUTHORITY, `$1${host.replaceAll('$', '$$$$')}`)
+}
+
+// The others decide between a route and its variants. A head holds bytes as latin1.
+function fieldsOf(url: string, headers: readonly Header[]): string {
+  const host = {name: 'Host', value: AUTHORITY.exec(url)?.[2] ?? ''}
+  const lines = [host, ...headers.filter(header => !isHost(header))].map(({name, value}) => `${name}: ${value}\r\n`)
+  return Buffer.from(lines.join(''), 'utf8').toString('latin1')
+}
+
+function isHost({name}: Header): boolean {
+  return name.toLowerCase() === 'host'
+}
+
+const AUTHORITY = /^((?:https?:\/\/)?)([^/?#]*)/i
 
 async function commitOf(root: string, path: string, line: number): Promise<Commit | null> {
   try {
@@ -54,14 +78,15 @@ async function commitOf(root: string, path: string, line: number): Promise<Commi
 }
 
 function render(explanation: Explanation, commit: Commit | null, color: boolean): string[] {
-  const {route, answer, upstream, forward, policies, candidates} = explanation
+  const {route, answer, upstream, forward, split, policies, candidates} = explanation
   const lines = [paint(color, 'bold', `${explanation.method} ${explanation.url}`)]
   if (answer) lines.push(`  ${paint(color, 'yellow', `answered ${answer.status}`)}: ${answer.why}`)
   const winner = candidates.find(candidate => candidate.outcome === 'won')
-  if (route && winner) lines.push(`  ${paint(color, 'green', route.id)} wins: ${winner.why}`, '')
+  if (winner) lines.push(`  ${paint(color, 'green', nameOf(winner))} wins: ${winner.why}`, '')
   const facts = [
     ['forward', forward],
     ['service', upstream && upstream.service !== upstream.url ? upstream.service : null],
+    ...(split ?? []).map(part => ['split', describe(part)]),
     ['from', route && `${route.file}:${route.line}`],
     ['commit', route && (commit ? `${commit.sha7} ${commit.subject} (${commit.author})` : 'not committed')],
     ['revision', explanation.revision],
@@ -69,8 +94,17 @@ function render(explanation: Explanation, commit: Commit | null, color: boolean)
   ]
   if (route) lines.push(...indent(alignColumns(facts.filter((fact): fact is string[] => fact[1] !== null))))
   const losers = candidates.filter(candidate => candidate.outcome === 'lost')
-  if (losers.length > 0) lines.push('', '  Others', ...indent(alignColumns(losers.map(({id, why}) => [id, why]))))
+  if (losers.length > 0)
+    lines.push('', '  Others', ...indent(alignColumns(losers.map(loser => [nameOf(loser), loser.why]))))
   return lines
+}
+
+function nameOf({id, variant}: Candidate): string {
+  return variant === undefined ? id : `${id} (${variant})`
+}
+
+function describe({service, share, taken}: Part): string {
+  return `${share} of the clients to ${service}${taken ? ', this one too' : ''}`
 }
 
 function indent(lines: readonly string[]): string[] {

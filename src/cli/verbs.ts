@@ -48,7 +48,10 @@ export const VERBS: readonly Verb[] = [
     arity: [1, 2],
     summary: 'who takes this URL, why the others lost, and what is forwarded',
     details: 'Decides offline, with the router that the daemon uses. METHOD is GET unless given.',
-    flags: [{name: 'header', short: 'H', value: 'K:V', summary: 'a request header; may be repeated'}],
+    flags: [
+      {name: 'header', short: 'H', value: 'K:V', summary: 'a request header; may be repeated'},
+      {name: 'client-ip', value: 'IP', summary: 'address of the client, which decides between the parts of a split'},
+    ],
     formats: ['text', 'json'],
     load: async () => (await import('./explain.ts')).explain,
   },

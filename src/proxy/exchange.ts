@@ -6,12 +6,34 @@ import type {FailureCode} from './failure.ts'
 import type {ChunkScanner} from './http1/chunked.ts'
 import type {ClientConnection} from './http1/client.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
+import type {RequestCopy} from './mirror.ts'
 import type {Origin} from './origin.ts'
 import type {StickyCookie} from './sticky.ts'
 import type {MemberEntry, RouteEntry} from './table.ts'
 
+/** Who is answered, as those who forward an exchange see it: a client's connection, or a copy that throws answers away. */
+export type Downstream = Pick<
+  ClientConnection,
+  | 'thread'
+  | 'socket'
+  | 'address'
+  | 'isTrusted'
+  | 'hostValue'
+  | 'pending'
+  | 'deadlineMs'
+  | 'tunnel'
+  | 'hasEnded'
+  | 'write'
+  | 'complete'
+  | 'fail'
+  | 'startPace'
+  | 'pause'
+  | 'resume'
+  | 'detach'
+>
+
 export class Exchange {
-  readonly client: ClientConnection
+  readonly client: Downstream
   route: RouteEntry | null = null
   member: MemberEntry | null = null
   origin: Origin | null = null
@@ -41,6 +63,8 @@ export class Exchange {
   /** The cookie that keeps clients of the pool at their members, and the member that this client's names. */
   sticky: StickyCookie | null = null
   stuckTo: MemberEntry | null = null
+  /** A copy for the mirror, as long as the request is not sent whole. */
+  copy: RequestCopy | null = null
 
   // Of the answer.
   status = 0
@@ -52,7 +76,7 @@ export class Exchange {
   isFinished = false
 
   constructor(
-    client: ClientConnection,
+    client: Downstream,
     method: string,
     minor: number,
     bodyLeft: number,
@@ -94,6 +118,7 @@ export function endAttempt(exchange: Exchange, isError: boolean): void {
 export function finishExchange(exchange: Exchange): void {
   if (exchange.isFinished) return
   exchange.isFinished = true
+  if (exchange.copy !== null) exchange.copy.drop()
   endAttempt(exchange, exchange.status >= 500)
   const route = exchange.route
   if (!route) return

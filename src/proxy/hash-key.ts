@@ -1,12 +1,12 @@
 // What a hash balancer hashes: the text that tells one client, or one thing that is asked for, from another.
 
 import type {HashBy} from '../snapshot/snapshot.ts'
-import type {ClientConnection} from './http1/client.ts'
+import type {Downstream} from './exchange.ts'
 import {fieldValue} from './http1/field.ts'
 import type {RequestHead} from './http1/request-head.ts'
 
 /** The key of a request; one that does not carry the field or cookie is told by its client's address. */
-export function hashKey(by: HashBy, client: ClientConnection, head: RequestHead, target: string): string {
+export function hashKey(by: HashBy, client: Downstream, head: RequestHead, target: string): string {
   switch (by.kind) {
     case 'client':
       return addressOf(client, head)
@@ -19,6 +19,11 @@ export function hashKey(by: HashBy, client: ClientConnection, head: RequestHead,
   }
 }
 
+/** The address that a client is known by: its connection's, or what a trusted peer says. */
+export function addressOf(client: Downstream, head: RequestHead): string {
+  return client.isTrusted ? client.thread.trust.clientOf(head.forwardedFor, client.address) : client.address
+}
+
 /** RFC 6265 §4.2.1: 'a=1; b=2'. Of two cookies of one name the first one counts, as servers take it; '' for none. */
 export function cookieValue(cookies: string, name: string): string {
   for (const pair of cookies.split(';')) {
@@ -26,10 +31,4 @@ export function cookieValue(cookies: string, name: string): string {
     if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
   }
   return ''
-}
-
-// ---
-
-function addressOf(client: ClientConnection, head: RequestHead): string {
-  return client.isTrusted ? client.thread.trust.clientOf(head.forwardedFor, client.address) : client.address
 }

@@ -1,10 +1,11 @@
 // Which instance of a pool takes a request. Only usable ones are picked: backups when no other is usable, nobody when none is.
 
+import {hashOf} from '../base/hash.ts'
 import {GATE} from '../scoreboard/member.ts'
 import type {Exchange} from './exchange.ts'
 import {hashKey} from './hash-key.ts'
 import type {RequestHead} from './http1/request-head.ts'
-import {hashOf, nextOnRing} from './ring.ts'
+import {nextOnRing} from './ring.ts'
 import {stickTo} from './sticky.ts'
 import type {MemberEntry, PoolEntry} from './table.ts'
 

@@ -1,6 +1,7 @@
 // Consistent hashing: every member has points on a ring, a key belongs to the next point behind its hash. When one of N members
 // goes, only its keys move, about 1/N of all, and spread over the others.
 
+import {hashOf} from '../base/hash.ts'
 import type {MemberEntry} from './table.ts'
 
 /** Points of a member of weight 1: enough that shares differ by some percent only. */
@@ -33,15 +34,6 @@ export function nextOnRing(
     if (owner && mayTake(owner)) return owner
   }
   return null
-}
-
-/** 32 bits of a text: FNV-1a with the finisher of MurmurHash3, because keys often differ in their last byte only. */
-export function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 // ---

@@ -3,8 +3,18 @@
 
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
 import {memberRecord} from '../scoreboard/member.ts'
-import {laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
-import type {Action, Balance, ForwardHeaders, HeadPolicy, Retry, Sticky, Timeouts} from '../snapshot/snapshot.ts'
+import {FIELDS, laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
+import type {
+  Action,
+  Balance,
+  ForwardHeaders,
+  HeadPolicy,
+  Retry,
+  SplitPart,
+  Sticky,
+  Timeouts,
+  Variant,
+} from '../snapshot/snapshot.ts'
 import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
 import {Origin} from './origin.ts'
 import {RetryBudget} from './retry-budget.ts'
@@ -23,11 +33,22 @@ export class RouteEntry {
   /** null: only what was provably not sent is tried again. */
   readonly retry: Retry | null
   readonly budget: RetryBudget | null
+  /** Who else may take a request of this route; null: nobody. */
+  readonly choice: Choice | null
+  /** Where copies of requests go, and the chance of each; null: nowhere. */
+  readonly mirror: {readonly entry: RouteEntry; readonly share: number} | null
   /** This worker's counters, and where the record of this route begins in them. */
   readonly counters: Float64Array
   readonly record: number
 
-  constructor(route: WireRoute, pool: PoolEntry | null, counters: Float64Array, budget: RetryBudget | null) {
+  constructor(
+    route: WireRoute,
+    pool: PoolEntry | null,
+    counters: Float64Array,
+    budget: RetryBudget | null,
+    choice: Choice | null = null,
+    mirror: RouteEntry['mirror'] = null,
+  ) {
     this.id = route.id
     this.prefix = route.prefix
     this.action = route.action
@@ -36,9 +57,19 @@ export class RouteEntry {
     this.timeouts = route.timeouts
     this.retry = route.retry
     this.budget = budget
+    this.choice = choice
+    this.mirror = mirror
     this.counters = counters
     this.record = recordOf(route.slot)
   }
+}
+
+/** Entries that stand for a route with another destination; they share its counters. */
+export type Choice = {
+  readonly variants: readonly Variant[]
+  readonly ofVariants: readonly RouteEntry[]
+  readonly parts: readonly SplitPart[]
+  readonly ofParts: readonly RouteEntry[]
 }
 
 /** A pool, ready to be picked from. */
@@ -114,7 +145,10 @@ export function emptyTable(): Table {
 export function isSameRoute(table: Table, old: RouteEntry, member: MemberEntry | null): boolean {
   const now = table.byId.get(old.id)
   if (!now) return false
-  return now === old || (serving(now) === serving(old) && isMemberOf(now, member))
+  // Any of its destinations: whom a variant or a split has sent there stays there as long as it is one.
+  return destinationsOf(now).some(
+    entry => entry === old || (serving(entry) === serving(old) && isMemberOf(entry, member)),
+  )
 }
 
 /** Live state of a worker that outlives tables: the origins by key and its lanes of the scoreboard. */
@@ -207,10 +241,9 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     addRoutes(routes) {
       for (const route of routes) {
-        const pool = route.action.kind === 'forward' ? pools.get(route.action.pool) : null
         const counters = state.routeLanes[segmentOf(route.slot)]
-        if (pool === undefined || !counters) throw new Error(`route ${route.id} came before its pool or its counters`)
-        const entry = new RouteEntry(route, pool, counters, budgetOf(state, route, counters))
+        if (!counters) throw new Error(`route ${route.id} came before its counters`)
+        const entry = createEntry(route, pools, counters, budgetOf(state, route, counters))
         byId.set(route.id, entry)
         addRoute(routing, route.host, route.prefix, entry)
       }
@@ -231,6 +264,48 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
 }
 
 // ---
+
+function createEntry(
+  route: WireRoute,
+  pools: ReadonlyMap<string, PoolEntry>,
+  counters: Float64Array,
+  budget: RetryBudget | null,
+): RouteEntry {
+  const {action, variants, mirror} = route
+  const pool = action.kind === 'forward' ? pools.get(action.pool) : null
+  if (pool === undefined) throw new Error(`route ${route.id} came before its pool`)
+  const shadow = mirror && {share: mirror.share, entry: createShadow(route, mirror.pool, pools)}
+  if (variants.length === 0 && action.kind !== 'split')
+    return new RouteEntry(route, pool, counters, budget, null, shadow)
+  const instead = (other: Action) => createEntry({...route, action: other, variants: []}, pools, counters, budget)
+  // What has no share must not look like a place where a tunnel may stay.
+  const parts = action.kind === 'split' ? action.parts.filter(({share}) => share > 0) : []
+  const choice: Choice = {
+    variants,
+    ofVariants: variants.map(variant => instead(variant.action)),
+    parts,
+    ofParts: parts.map(part => instead({kind: 'forward', pool: part.pool})),
+  }
+  return new RouteEntry(route, pool, counters, budget, choice, shadow)
+}
+
+// Copies are sent as the route sends its requests, and are counted nowhere but at their instances.
+function createShadow(route: WireRoute, pool: string, pools: ReadonlyMap<string, PoolEntry>): RouteEntry {
+  const copied: WireRoute = {
+    ...route,
+    action: {kind: 'forward', pool},
+    variants: [],
+    mirror: null,
+    retry: null,
+    slot: 0,
+  }
+  return createEntry(copied, pools, new Float64Array(FIELDS), null)
+}
+
+function destinationsOf(entry: RouteEntry): RouteEntry[] {
+  const {ofVariants = [], ofParts = []} = entry.choice ?? {}
+  return [entry, ...ofVariants, ...ofParts].flatMap(other => (other === entry ? [other] : destinationsOf(other)))
+}
 
 function serving({action, head, timeouts}: RouteEntry): string {
   return JSON.stringify([action, head, timeouts])

@@ -19,6 +19,8 @@ export class Thread {
   readonly clients = new Set<ClientConnection>()
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
+  /** Copies for mirrors that are under way. */
+  copies = 0
   table: Table = emptyTable()
   /** Answers carry 'Connection: close' and idle clients are closed. */
   isDraining = false

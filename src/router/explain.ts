@@ -1,10 +1,23 @@
 // Who takes a URL, and why the others do not. Pure: the same index and the same rules as the data plane.
 
-import {formatDuration} from '../base/units.ts'
-import type {Action, FieldEdits, Member, Pool, Retry, Route, Snapshot} from '../snapshot/snapshot.ts'
+import {formatDuration, formatShare} from '../base/units.ts'
+import type {
+  Action,
+  FieldEdits,
+  Member,
+  Pool,
+  Retry,
+  Route,
+  Snapshot,
+  SplitPart,
+  Variant,
+} from '../snapshot/snapshot.ts'
+import {type Candidate, candidatesFor} from './candidates.ts'
 import {parseRequest, type RoutedRequest} from './request.ts'
 import {redirectLocation, rewritePath} from './rewrite.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from './routing.ts'
+import {choosePart} from './split.ts'
+import {chooseVariant} from './variants.ts'
 
 export type Explanation = {
   readonly method: string
@@ -12,31 +25,45 @@ export type Explanation = {
   readonly revision: string
   readonly route: {readonly id: string; readonly file: string; readonly line: number} | null
   readonly variant: string | null
-  /** The winner first, then the routes of this host from the longest prefix down, then those of other patterns. */
+  /** The winner first, then what else its route has, then the routes of this host from the longest prefix down, then those of other patterns. */
   readonly candidates: readonly Candidate[]
   readonly upstream: {readonly service: string; readonly url: string} | null
   readonly forward: string | null
+  /** The parts that clients are sent to; `taken` is the one that has the client asked for. null: no split. */
+  readonly split: readonly Part[] | null
   /** What routesd answers by itself, e.g. 404 when no route matches. */
   readonly answer: {readonly status: number; readonly why: string; readonly location: string | null} | null
   readonly policies: readonly {readonly name: string; readonly value: string}[]
 }
 
-export type Candidate = {readonly id: string; readonly outcome: 'won' | 'lost'; readonly why: string}
+export type Part = {
+  readonly service: string
+  readonly url: string | null
+  readonly share: string
+  readonly taken: boolean
+}
 
-/** How many losers are told: a host may have thousands of prefixes. */
-const CANDIDATES_MAX = 50
+/** What a request says beyond its URL. */
+export type Said = {
+  /** Field lines of its head, each with its CRLF. */
+  readonly fields: string
+  /** Address of its client; null: not known. */
+  readonly clientIp: string | null
+}
 
-export type Explainer = (method: string, url: string) => Explanation
+const NOTHING_SAID: Said = {fields: '', clientIp: null}
+
+export type Explainer = (method: string, url: string, said?: Said) => Explanation
 
 /** Indexes the snapshot once; the returned function answers any number of requests. */
 export function createExplainer(snapshot: Snapshot): Explainer {
   const routing = createRouting<Route>()
   for (const route of snapshot.routes) addRoute(routing, route.host, route.prefix, route)
   const pools = new Map(snapshot.pools.map(pool => [pool.key, pool]))
-  return (method, url) => {
+  return (method, url, said = NOTHING_SAID) => {
     const request = parseRequest(method, url)
     if (typeof request === 'string') return refused(snapshot, method, url, request)
-    return explainRequest(snapshot, routing, pools, request)
+    return explainRequest(snapshot, routing, pools, request, said)
   }
 }
 
@@ -47,15 +74,18 @@ function explainRequest(
   routing: Routing<Route>,
   pools: ReadonlyMap<string, Pool>,
   request: RoutedRequest,
+  said: Said,
 ): Explanation {
   const owner = findHost(routing, request.host)
   const route = owner ? matchPrefix(owner, request.path) : null
+  const variant = route && variantOf(route, request, said)
   const base = {
     method: request.method,
     url: request.url,
     revision: snapshot.revision,
-    variant: null,
-    candidates: candidates(snapshot, request, owner?.pattern ?? null, route),
+    variant: variant?.name ?? null,
+    candidates: candidatesFor(snapshot.routes, request, said.fields, {pattern: owner?.pattern ?? null, route, variant}),
+    split: null,
   }
   if (!route) {
     const why = owner ? `no prefix of ${owner.pattern} covers ${request.path}` : `no route has the host ${request.host}`
@@ -71,15 +101,18 @@ function explainRequest(
   const taken = {
     ...base,
     route: {id: route.id, file: route.source.file, line: route.source.line},
-    policies: policiesOf(route),
+    policies: policiesOf(route, pools),
   }
-  if (route.action.kind !== 'forward') {
-    return {...taken, upstream: null, forward: null, answer: answerOf(route, route.action, request)}
+  const {action} = variant ?? route
+  if (action.kind === 'redirect' || action.kind === 'respond') {
+    return {...taken, upstream: null, forward: null, answer: answerOf(route, action, request)}
   }
-  const pool = pools.get(route.action.pool)
+  const part = action.kind === 'split' ? partOf(action.parts, route, said) : action
+  const pool = part && pools.get(part.pool)
   const member = pool?.members[0]
   return {
     ...taken,
+    split: action.kind === 'split' ? action.parts.map(each => describePart(each, each === part, pools)) : null,
     upstream: pool && member ? {service: pool.name, url: displayOrigin(member.instance) + member.basePath} : null,
     forward: member ? forwardUrl(route, member, request) : null,
     answer: null,
@@ -88,7 +121,7 @@ function explainRequest(
 
 function answerOf(
   route: Route,
-  action: Exclude<Action, {kind: 'forward'}>,
+  action: Exclude<Action, {kind: 'forward' | 'split'}>,
   {path, query}: RoutedRequest,
 ): NonNullable<Explanation['answer']> {
   if (action.kind === 'respond') return {status: action.status, why: 'a fixed response', location: null}
@@ -96,45 +129,23 @@ function answerOf(
   return {status: action.status, why: `a redirect to ${location}`, location}
 }
 
-function candidates(
-  snapshot: Snapshot,
-  request: RoutedRequest,
-  pattern: string | null,
-  winner: Route | null,
-): Candidate[] {
-  const own = snapshot.routes.filter(route => route.host === pattern)
-  const others = snapshot.routes.filter(route => route.host !== pattern && hostMatches(route.host, request.host))
-  own.sort((a, b) => b.prefix.length - a.prefix.length)
-  const lost = [...own.filter(route => route !== winner), ...others].slice(0, CANDIDATES_MAX)
-  const losers = lost.map(
-    (route): Candidate => ({id: route.id, outcome: 'lost', why: whyLost(route, request, pattern, winner)}),
-  )
-  if (!winner) return losers
-  const why =
-    winner.prefix === '' ? `it takes every path of ${winner.host}` : `longest prefix that covers ${request.path}`
-  return [{id: winner.id, outcome: 'won', why}, ...losers]
+function variantOf(route: Route, {method, query}: RoutedRequest, {fields}: Said): Variant | null {
+  return route.variants[chooseVariant(route.variants, method, fields, query)] ?? null
 }
 
-function whyLost(route: Route, request: RoutedRequest, pattern: string | null, winner: Route | null): string {
-  if (route.host !== pattern) return `${pattern} is the more specific host`
-  if (!covers(route.prefix, request.path)) {
-    return request.path.startsWith(route.prefix)
-      ? `${route.prefix} ends inside a segment of ${request.path}`
-      : `${route.prefix} does not cover ${request.path}`
+function partOf(parts: readonly SplitPart[], route: Route, {clientIp}: Said): SplitPart | null {
+  return clientIp === null ? null : (parts[choosePart(parts, route.id, clientIp)] ?? null)
+}
+
+function describePart({pool: key, share}: SplitPart, taken: boolean, pools: ReadonlyMap<string, Pool>): Part {
+  const pool = pools.get(key)
+  const member = pool?.members[0]
+  return {
+    service: pool?.name ?? key,
+    url: member ? displayOrigin(member.instance) + member.basePath : null,
+    share: formatShare(share),
+    taken,
   }
-  return `${winner?.prefix ?? ''} is longer`
-}
-
-// '/api' covers '/api' and '/api/users' but not '/apiary'.
-function covers(prefix: string, path: string): boolean {
-  return path === prefix || path.startsWith(`${prefix}/`)
-}
-
-function hostMatches(pattern: string, host: string): boolean {
-  if (pattern === '*' || pattern === host) return true
-  return (
-    pattern.startsWith('*.') && host.endsWith(pattern.slice(1)) && !host.slice(0, -pattern.length + 1).includes('.')
-  )
 }
 
 function forwardUrl(route: Route, member: Member, {path, query}: RoutedRequest): string {
@@ -149,12 +160,19 @@ function displayOrigin(key: string): string {
     .replace(/^(https:.*):443$/, '$1')
 }
 
-function policiesOf({head, retry, timeouts}: Route): {name: string; value: string}[] {
+function policiesOf(
+  {head, mirror, retry, timeouts}: Route,
+  pools: ReadonlyMap<string, Pool>,
+): {name: string; value: string}[] {
   const policies = Object.entries(timeouts).map(([name, ms]) => ({
     name: `timeouts.${name.replace(/Ms$/, '')}`,
     value: formatDuration(ms),
   }))
   if (retry) policies.push({name: 'retry', value: retryOf(retry)})
+  if (mirror !== null) {
+    const to = pools.get(mirror.pool)?.name ?? mirror.pool
+    policies.push({name: 'mirror', value: `a copy of ${formatShare(mirror.share)} of the requests to ${to}`})
+  }
   if (head === null) return policies
   const {host, request, response, rewrite} = head
   if (rewrite)
@@ -193,6 +211,7 @@ function refused(snapshot: Snapshot, method: string, url: string, why: string): 
     candidates: [],
     upstream: null,
     forward: null,
+    split: null,
     answer: {status: 400, why, location: null},
     policies: [],
   }

@@ -4,6 +4,7 @@
 import {
   BYTES_IN,
   BYTES_OUT,
+  COPIES_DROPPED,
   createSegment,
   ERRORS,
   FIELDS,
@@ -15,7 +16,14 @@ import {
   segmentOf,
 } from './segment.ts'
 
-export type Counters = {requests: number; errors: number; inFlight: number; bytesIn: number; bytesOut: number}
+export type Counters = {
+  requests: number
+  errors: number
+  inFlight: number
+  bytesIn: number
+  bytesOut: number
+  copiesDropped: number
+}
 
 export type Board = {
   /** The slot of a key; a new key gets a free one and may add a segment. */
@@ -92,6 +100,7 @@ export function createBoard(lanes: number): Board {
         inFlight: count(IN_FLIGHT),
         bytesIn: count(BYTES_IN),
         bytesOut: count(BYTES_OUT),
+        copiesDropped: count(COPIES_DROPPED),
       }
     },
     forgetInFlight(lane) {

@@ -16,6 +16,8 @@ export const IN_FLIGHT = 2
 /** Of upgraded connections, from the client and to it. */
 export const BYTES_IN = 3
 export const BYTES_OUT = 4
+/** Copies for a mirror that were not made. */
+export const COPIES_DROPPED = 5
 
 export function createSegment(lanes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(lanes * SLOTS * FIELDS * Float64Array.BYTES_PER_ELEMENT)

@@ -54,4 +54,6 @@ export type Counted = {
   /** Of upgraded connections, from their clients and to them. */
   readonly bytesIn: number
   readonly bytesOut: number
+  /** Requests that a mirror should have got and did not: too long, too many at once, or nobody to take them. */
+  readonly copiesDropped: number
 }

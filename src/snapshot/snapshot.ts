@@ -39,10 +39,20 @@ export type Route = {
 /** What happens to a request that the route takes. */
 export type Action =
   | {readonly kind: 'forward'; readonly pool: string}
+  /** Each client to one of the parts, always the same. */
+  | {readonly kind: 'split'; readonly parts: readonly SplitPart[]}
   /** To `to`, and unless it is exact with what the path has behind the prefix, and the query. */
   | {readonly kind: 'redirect'; readonly to: string; readonly status: number; readonly isExact: boolean}
   /** `head` is a status line and field lines, `body` its bytes as latin1 text. */
   | {readonly kind: 'respond'; readonly status: number; readonly head: string; readonly body: string}
+
+export type SplitPart = {
+  readonly pool: string
+  /** 0.05 for 5 % of the clients. */
+  readonly share: number
+  /** Clients whose hash (32 bits) is below this, and not below that of the part before, are this part's. */
+  readonly below: number
+}
 
 export type Variant = {
   readonly name: string
@@ -50,7 +60,10 @@ export type Variant = {
   readonly action: Action
 }
 
-/** All of it must hold. Names of fields in lower case; '' as value: the name must be there. */
+/**
+ * All of it must hold. Names of headers in lower case; '' as value: the name must be there. What stands for bytes of a head
+ * (headers, cookies) has one character for each byte, what stands for a query is decoded text.
+ */
 export type Condition = {
   /** Any of these; empty: every method. */
   readonly methods: readonly string[]
@@ -59,6 +72,7 @@ export type Condition = {
   readonly query: readonly (readonly [string, string])[]
 }
 
+/** `share` is the chance of each request to be copied. */
 export type Mirror = {readonly pool: string; readonly share: number}
 
 export type Retry = {

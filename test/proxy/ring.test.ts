@@ -1,7 +1,8 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
+import {hashOf} from '../../src/base/hash.ts'
 import {Origin} from '../../src/proxy/origin.ts'
-import {createRing, hashOf, nextOnRing} from '../../src/proxy/ring.ts'
+import {createRing, nextOnRing} from '../../src/proxy/ring.ts'
 import type {MemberEntry} from '../../src/proxy/table.ts'
 import {MEMBER_FIELDS} from '../../src/scoreboard/member.ts'
 

@@ -3,7 +3,8 @@
 
 import {createHash} from 'node:crypto'
 import {normalizeId} from '../../base/route-id.ts'
-import type {Action, ForwardHeaders, Route, Snapshot} from '../../snapshot/snapshot.ts'
+import {parseShare} from '../../base/units.ts'
+import type {Action, ForwardHeaders, Mirror, Route, Snapshot} from '../../snapshot/snapshot.ts'
 import type {Config, Placed} from '../config/config.ts'
 import type {References} from '../config/references.ts'
 import type {Service, Route as Written} from '../config/types.ts'
@@ -12,8 +13,10 @@ import {compileHead} from './head.ts'
 import {compileKeepalive} from './keepalive.ts'
 import {createPools, type Pools} from './pools.ts'
 import {compileRetry} from './retry.ts'
+import {compileSplit} from './split.ts'
 import {createTimeouts} from './timeouts.ts'
 import {compileUpstreamTls} from './upstream-tls.ts'
+import {compileCondition} from './variants.ts'
 
 export type CompileOptions = {
   readonly revision: string
@@ -29,13 +32,16 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
   const timeouts = createTimeouts()
   const named = config.routes.map(nameRoute).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const routes = named.map(({id, host, prefix, value, file, line}): Route => {
+    const poolOf = (to: Target) => compilePool(to, file, options.references, pools, services)
     return {
       id,
       host,
       prefix,
-      variants: [],
-      action: compileAction(value, file, options.references, pools, services),
-      mirror: null,
+      variants: (value.variants ?? []).map(({name, when = {}, ...destination}) => {
+        return {name, when: compileCondition(when), action: compileAction(destination, poolOf)}
+      }),
+      action: compileAction(value, poolOf),
+      mirror: compileMirror(value.mirror, poolOf),
       retry: compileRetry(value.retry),
       head: compileHead(value, prefix),
       timeouts: timeouts(value.timeouts),
@@ -62,30 +68,35 @@ function nameRoute(placed: Placed<Written>): Placed<Written> & {id: string; host
   return {...placed, id: name.host + name.prefix, host: name.host, prefix: name.prefix}
 }
 
-function compileAction(
-  route: Written,
+/** What a route, a variant, a part of a split and a mirror name. Only a route says more of its target. */
+type Target = Partial<Written>
+
+function compileAction(written: Target, poolOf: (to: Target) => string): Action {
+  if (written.redirect) return compileRedirect(written.redirect)
+  if (written.respond) return compileRespond(written.respond)
+  if (written.split) return compileSplit(written.split, poolOf)
+  return {kind: 'forward', pool: poolOf(written)}
+}
+
+function compileMirror(written: Written['mirror'], poolOf: (to: Target) => string): Mirror | null {
+  if (typeof written !== 'object') return null
+  return {pool: poolOf(written), share: parseShare(written.share ?? '100%') ?? 0}
+}
+
+function compilePool(
+  to: Target,
   file: string,
   references: References,
   pools: Pools,
   services: ReadonlyMap<string, Placed<Service>>,
-): Action {
-  if (route.redirect) return compileRedirect(route.redirect)
-  if (route.respond) return compileRespond(route.respond)
-  if (route.target !== undefined) {
-    return {
-      kind: 'forward',
-      pool: pools.ofTarget(
-        route.target,
-        compileUpstreamTls(route.upstreamTls, file, references),
-        compileKeepalive(route.keepalive),
-        route.health,
-      ),
-    }
+): string {
+  if (to.target !== undefined) {
+    const tls = compileUpstreamTls(to.upstreamTls, file, references)
+    return pools.ofTarget(to.target, tls, compileKeepalive(to.keepalive), to.health)
   }
-  const service = services.get(route.service ?? '')
-  if (!service) throw new Error(`route ${route.id} names no service that there is`)
-  const tls = compileUpstreamTls(service.value.upstreamTls, service.file, references)
-  return {kind: 'forward', pool: pools.ofService(service.value, tls)}
+  const service = services.get(to.service ?? '')
+  if (!service) throw new Error(`a route names no service that there is: ${to.service}`)
+  return pools.ofService(service.value, compileUpstreamTls(service.value.upstreamTls, service.file, references))
 }
 
 /** One text of all routes would be as large as the configuration. */

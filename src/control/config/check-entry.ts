@@ -152,8 +152,12 @@ function checkHeaders(route: Route, check: Check): void {
     const hint = 'Every request has a Host (RFC 9112 §3.2); hostHeader says which.'
     check.add('managed-header', step(`${at}/remove`, host), 'Host cannot be removed', hint)
   }
-  for (const name of Object.keys(route.respond?.headers ?? {})) {
-    checkHeader(name, step('/respond/headers', name), check)
+  checkRespond(route, '', check)
+}
+
+function checkRespond({respond}: Pick<Route, 'respond'>, pointer: string, check: Check): void {
+  for (const name of Object.keys(respond?.headers ?? {})) {
+    checkHeader(name, step(`${pointer}/respond/headers`, name), check)
   }
 }
 
@@ -198,9 +202,22 @@ function checkVariants(variants: readonly RouteVariant[], check: Check): void {
     }
     if (takesAll(variant)) taken ??= quoted
     names.add(variant.name)
+    for (const header of Object.keys(variant.when?.headers ?? {})) {
+      checkSeen(header, step(`${pointer}/when/headers`, header), check)
+    }
     checkShares(variant.split, `${pointer}/split`, check)
+    checkRespond(variant, pointer, check)
   }
 }
+
+// What concerns one hop, or is ours to say, is taken out of a request before it is routed.
+function checkSeen(name: string, path: string, check: Check): void {
+  if (!isManaged(name) && !TAKEN_OUT.test(name)) return
+  const hint = 'What a client writes there is not believed; ask for another header.'
+  check.add('managed-header', path, `a variant cannot look at ${JSON.stringify(name)}`, hint)
+}
+
+const TAKEN_OUT = /^(expect|forwarded|x-forwarded-.*|x-real-ip|proxy(-.*)?|http2-settings)$/i
 
 function takesAll({when = {}}: RouteVariant): boolean {
   return Object.values(when).every(part => Object.keys(part ?? {}).length === 0)

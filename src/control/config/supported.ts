@@ -4,9 +4,9 @@
 import {isDeepStrictEqual} from 'node:util'
 import {defaultOf} from './defaults.ts'
 import {type Problem, step} from './problem.ts'
-import {loadSchema, mappingOf, type Schema, type SchemaName} from './schema-files.ts'
+import {loadSchema, mappingOf, resolveSchema, type Schema, type SchemaName} from './schema-files.ts'
 
-/** true: in effect. A function: in effect for the values that it returns null for, else the words for what is not. */
+/** true: in effect. A mapping: key by key, of a list in each of its items. A function: in effect for the values that it returns null for, else the words for what is not. */
 type Support = true | ((value: unknown) => string | null) | {readonly [key: string]: Support}
 
 const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {readonly [key: string]: Support}>> = {
@@ -16,6 +16,9 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     service: true,
     redirect: true,
     respond: true,
+    split: true,
+    variants: {name: true, when: true, target: true, service: true, split: true, redirect: true, respond: true},
+    mirror: true,
     stripPrefix: true,
     rewrite: true,
     hostHeader: true,
@@ -91,8 +94,12 @@ function walk(
     const words = typeof support === 'function' ? support(own) : dotted(below)
     // A mapping of which a part is in effect, or which only groups keys, is judged key by key.
     const group = typeof support === 'object' ? support : isGroup(property) ? {} : null
-    if (group && typeof own === 'object' && own !== null && !Array.isArray(own))
-      walk(own, property, group, below, report)
+    if (group && Array.isArray(own)) {
+      const items = resolveSchema(property).items ?? {}
+      for (const [index, item] of own.entries()) walk(item, items, group, step(below, index), report)
+      continue
+    }
+    if (group && typeof own === 'object' && own !== null) walk(own, property, group, below, report)
     else if (words !== null) report(words, below)
   }
 }
@@ -121,5 +128,10 @@ function notSupported(subject: string, document: number, pointer: string): Probl
 }
 
 function dotted(path: string): string {
-  return JSON.stringify(path.slice(1).replaceAll('/', '.'))
+  return JSON.stringify(
+    path
+      .slice(1)
+      .replace(/\/(\d+)(?=\/)/g, '[$1]')
+      .replaceAll('/', '.'),
+  )
 }

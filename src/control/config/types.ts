@@ -11,7 +11,7 @@ export interface Route {
   target?: string
   /** Slug of the service that requests are forwarded to. */
   service?: string
-  /** Several destinations, each with its share of the clients. A client stays where it was sent first. */
+  /** Several destinations, each with its share of the clients, told apart by their addresses (as trustedProxies sees them): a client always goes to the same part, and when a share grows only those move that have to. A part without a usable instance answers 503; its clients are not sent to another part. */
   split?: RouteSplitPart[]
   redirect?: RouteRedirect
   respond?: RouteRespond
@@ -21,9 +21,9 @@ export interface Route {
   rewrite?: RouteRewrite
   /** Host sent upstream: preserve (the client's), target (that of the instance), or a literal. */
   hostHeader?: string
-  /** Other destinations for some requests of the same prefix, tried in order before the route itself. */
+  /** Other destinations for some requests of the same prefix, tried in order before the route itself. Everything else that the route says holds for them too, but not the keys that go with its target: a target of a variant that needs such keys is written as a service. */
   variants?: RouteVariant[]
-  /** Sends a copy of some requests elsewhere and ignores the answers. */
+  /** Sends a copy of some requests elsewhere and ignores the answers. A copy never delays or fails the request that it was made of. It goes out when that request has been sent whole. WebSockets and requests with a body above 64 KiB are not copied. */
   mirror?: ('off' | false) | RouteMirror
   headers?: RouteHeaders
   timeouts?: Timeouts
@@ -124,17 +124,17 @@ export interface RouteVariant {
 
 /** What a request must have. */
 export interface RouteCondition {
-  /** One of these methods; none means any. */
+  /** One of these methods; none means any. HEAD is not GET. */
   methods?: string[]
-  /** These headers with these values. */
+  /** These headers with these values; an empty value asks only that the header is there. Names are compared in any case, values exactly. Of several lines of one name any may have the value. Headers that routesd writes itself, such as X-Forwarded-For, cannot be asked for. */
   headers?: {
     [k: string]: string
   }
-  /** These cookies with these values. */
+  /** These cookies with these values, compared exactly; an empty value asks only that the cookie is there. Of several cookies of one name the first counts. */
   cookies?: {
     [k: string]: string
   }
-  /** These query parameters with these values. */
+  /** These query parameters with these values, decoded as forms are (%20 and + are spaces) and compared exactly; an empty value asks only that the parameter is there. Of several parameters of one name any may have the value. */
   query?: {
     [k: string]: string
   }
@@ -146,7 +146,7 @@ export interface RouteMirror {
   service?: string
   /** URL of an origin. */
   target?: string
-  /** Share of the requests. */
+  /** Share of the requests, chosen by chance. */
   share?: string
 }
 

@@ -16,6 +16,7 @@ export function sendRequest(exchange: Exchange, upstream: UpstreamConnection): v
     if (exchange.replay === '') exchange.replay = exchange.requestHead
     upstream.socket.write(exchange.replay, 'latin1')
     upstream.awaitAnswer(exchange)
+    if (exchange.copy !== null) exchange.copy.send()
     return
   }
   upstream.socket.cork()
@@ -47,8 +48,12 @@ export function sendBody(exchange: Exchange): void {
   const isFlowing =
     exchange.chunks === null ? sendCounted(exchange, upstream, bytes) : sendChunks(exchange, upstream, bytes)
   if (exchange.isFinished) return
-  if (exchange.isRequestDone) upstream.awaitAnswer(exchange)
-  else upstream.awaitSending(exchange)
+  if (exchange.isRequestDone) {
+    upstream.awaitAnswer(exchange)
+    if (exchange.copy !== null) exchange.copy.send()
+  } else {
+    upstream.awaitSending(exchange)
+  }
   if (!isFlowing) client.pause()
   else if (exchange.isRequestDone && client.pending !== null) client.pause()
 }
@@ -60,6 +65,7 @@ function takeInlineBody(exchange: Exchange): void {
   const length = exchange.bodyLeft
   if (bytes === null || length <= 0 || length > INLINE_BYTES || bytes.length < length) return
   exchange.replay = exchange.requestHead + bytes.latin1Slice(0, length)
+  if (exchange.copy !== null) exchange.copy.take(bytes, 0, length)
   exchange.client.pending = bytes.length === length ? null : bytes.subarray(length)
   exchange.bodyLeft = 0
   exchange.isRequestDone = true
@@ -70,6 +76,7 @@ function sendCounted(exchange: Exchange, upstream: UpstreamConnection, bytes: Bu
   const piece = bytes.length > exchange.bodyLeft ? bytes.subarray(0, exchange.bodyLeft) : bytes
   exchange.client.pending = piece.length === bytes.length ? null : bytes.subarray(piece.length)
   exchange.bodyLeft -= piece.length
+  if (exchange.copy !== null) exchange.copy.take(piece, 0, piece.length)
   exchange.isRequestDone = isLast
   return upstream.socket.write(piece)
 }
@@ -88,6 +95,7 @@ function sendChunks(exchange: Exchange, upstream: UpstreamConnection, bytes: Buf
   let isFlowing = true
   for (let i = 0; i < chunks.ranges.length; i += 2) {
     isFlowing = upstream.socket.write(bytes.subarray(chunks.ranges[i], chunks.ranges[i + 1]))
+    if (exchange.copy !== null) exchange.copy.take(bytes, chunks.ranges[i] ?? 0, chunks.ranges[i + 1] ?? 0)
   }
   return isFlowing
 }

@@ -4,10 +4,12 @@ import {normalizeHost} from '../../router/host.ts'
 import {decidePath} from '../../router/path.ts'
 import {rewritePath} from '../../router/rewrite.ts'
 import {findHost, matchPrefix} from '../../router/routing.ts'
+import {choose} from '../choose.ts'
 import {countRequest, Exchange} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import {type Asker, forwardingFields, hasOptional, isLoop, optionalFields, trustedFields} from '../forwarding.ts'
 import {editFields} from '../head-policy.ts'
+import {copyFor} from '../mirror.ts'
 import {pick} from '../pick.ts'
 import {optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
@@ -56,10 +58,11 @@ function route(client: ClientConnection, exchange: Exchange, head: RequestHead, 
     if (decided === null) return 'bad-path'
     path = decided
   }
-  const entry = client.hostRoutes === null ? null : matchPrefix(client.hostRoutes, path)
-  if (entry === null) return 'no-route'
-  countRequest(exchange, entry)
+  const place = client.hostRoutes === null ? null : matchPrefix(client.hostRoutes, path)
+  if (place === null) return 'no-route'
   const query = head.pathChars === head.target.length ? '' : head.target.slice(head.pathChars)
+  const entry = place.choice === null ? place : choose(place, place.choice, client, head, query)
+  countRequest(exchange, entry)
   switch (entry.action.kind) {
     case 'redirect':
       client.answer(exchange, redirectAnswer(exchange, entry, entry.action, path, query))
@@ -67,6 +70,8 @@ function route(client: ClientConnection, exchange: Exchange, head: RequestHead, 
     case 'respond':
       client.answer(exchange, respondAnswer(exchange, entry, entry.action))
       return null
+    // A split that chose nobody would have no pool, and says so.
+    case 'split':
     case 'forward':
       return passOn(client, exchange, head, table, entry, path, query)
   }
@@ -104,8 +109,12 @@ function passOn(
     return 'upgrade-invalid'
   }
   exchange.requestHead = composeHead(client, exchange, head, table, entry, target)
-  if (isUpgrade) openTunnel(exchange)
-  else forward(exchange)
+  if (isUpgrade) {
+    openTunnel(exchange)
+    return null
+  }
+  if (entry.mirror !== null) exchange.copy = copyFor(exchange, head, target, entry.mirror)
+  forward(exchange)
   return null
 }
 
