@@ -69,6 +69,31 @@ test(
   }),
 )
 
+const CHOICES = `- id: x.localhost
+  target: http://app
+  variants: [{name: beta, when: {headers: {X-Beta: "1"}}, target: "http://beta"}]
+- id: split.localhost
+  split: [{target: "http://a", share: 100%}, {target: "http://b", share: 0%}]
+`
+
+test(
+  '--header chooses a variant, --client-ip the part of a split',
+  withFolder(async folder => {
+    await folder.write({'routes.d/x.yaml': CHOICES})
+    assert.is((await explained(folder, '-H', 'x-beta: 1', 'http://x.localhost/')).forward, 'http://beta/')
+    assert.is((await explained(folder, '-H', 'x-beta: 2', 'http://x.localhost/')).forward, 'http://app/')
+    assert.is((await explained(folder, 'http://split.localhost/')).forward, null)
+    assert.is((await explained(folder, '--client-ip', '::1', 'http://split.localhost/')).forward, 'http://a/')
+    const beta = await command(['explain', '-H', 'X-Beta: 1', 'http://x.localhost/'], {cwd: folder.path})
+    assert.match(beta.stdout, /^ {2}x\.localhost \(beta\) wins: the request has the header x-beta=1$/m)
+    assert.match(beta.stdout, /^ +x\.localhost +its variant beta takes the request$/m)
+    const split = await command(['explain', '--client-ip', '::1', 'http://split.localhost/'], {cwd: folder.path})
+    assert.match(split.stdout, /^ +split +100% of the clients to http:\/\/a, this one too$/m)
+    const wrong = await command(['explain', '--client-ip', 'me', 'http://split.localhost/'], {cwd: folder.path})
+    assert.equal([wrong.code, wrong.stderr.includes("'me' is not an IP address")], [2, true])
+  }),
+)
+
 test(
   'without valid routes there is nothing to explain with',
   withFolder(async folder => {
