@@ -6,7 +6,10 @@ import {defaultOf} from './defaults.ts'
 import {type Problem, step} from './problem.ts'
 import {loadSchema, mappingOf, resolveSchema, type Schema, type SchemaName} from './schema-files.ts'
 
-/** true: in effect. A mapping: key by key, of a list in each of its items. A function: in effect for the values that it returns null for, else the words for what is not. */
+/**
+ * true: in effect. A mapping: key by key; of a list, in each of its items. A function: in effect for the values that it
+ * returns null for, else the words for what is not.
+ */
 type Support = true | ((value: unknown) => string | null) | {readonly [key: string]: Support}
 
 const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {readonly [key: string]: Support}>> = {
