@@ -1,6 +1,6 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
-import {formatDuration, parseDuration, parseRate, parseShare, parseSize} from '../../src/base/units.ts'
+import {formatDuration, formatShare, parseDuration, parseRate, parseShare, parseSize} from '../../src/base/units.ts'
 
 const CASES: readonly (readonly [(text: string) => number | null, string, number | null])[] = [
   [parseDuration, '150ms', 150],
@@ -31,5 +31,11 @@ for (const [parse, text, value] of CASES) {
 test('a duration that was written out reads back as itself', () => {
   for (const ms of [1, 999, 1000, 90_000, 3_600_000, 86_461_001]) assert.is(parseDuration(formatDuration(ms)), ms)
 })
+
+for (const text of ['0%', '5%', '7%', '12.5%', '33.3%', '0.001%', '100%']) {
+  test(`a share of ${text} is written as it was read`, () => {
+    assert.is(formatShare(parseShare(text) ?? -1), text)
+  })
+}
 
 test.run()
