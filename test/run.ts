@@ -11,6 +11,8 @@ import {availableParallelism} from 'node:os'
 import {join} from 'node:path'
 
 const LIMIT_MS = Number(process.env['TEST_LIMIT_MS'] ?? 120_000)
+/** For what Node does after the last line of the program; see exit.ts. */
+const CLEAN_UP_MS = 2_000
 const OUTPUT_BYTES = 1 << 20
 const root = join(import.meta.dirname, '..')
 
@@ -45,14 +47,19 @@ async function drain(): Promise<void> {
 
 function runFile(file: string): Promise<Result> {
   const began = performance.now()
-  const child = spawn(process.execPath, ['--no-warnings', file], {
+  const child = spawn(process.execPath, ['--no-warnings', '--import', './test/exit.ts', file], {
     cwd: root,
     env: {...process.env, NO_COLOR: '1', FORCE_COLOR: '0', NODE_ENV: 'test'},
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
+  let exitCode: number | null = null
   const keep = (data: Buffer) => {
     if (output.length < OUTPUT_BYTES) output += data.toString()
+    const said = /^EXIT (\d+)$/m.exec(data.toString())
+    if (!said) return
+    exitCode = Number(said[1])
+    setTimeout(() => child.kill('SIGKILL'), CLEAN_UP_MS).unref()
   }
   child.stdout.on('data', keep)
   child.stderr.on('data', keep)
@@ -64,7 +71,7 @@ function runFile(file: string): Promise<Result> {
   return new Promise(resolve => {
     child.on('close', code => {
       clearTimeout(timer)
-      resolve({file, ms: performance.now() - began, output, ...judge(code, timedOut, output)})
+      resolve({file, ms: performance.now() - began, output, ...judge(code ?? exitCode, timedOut, output)})
     })
   })
 }
