@@ -99,7 +99,7 @@ test(
     await until('it to be used', () => load.by('joining') > 0)
     assert.is(stateIn(daemon, yaml, 1)?.state, 'up')
     await load.end()
-    assert.is(load.failed(), 0)
+    assert.equal(load.failures, [])
   }),
 )
 
@@ -175,7 +175,7 @@ async function instanceOf(scope: Scope, name: string) {
 function hammer(scope: Scope, port: number) {
   const counts = new Map<string, number>()
   let isWanted = true
-  const failures: number[] = []
+  const failures: {began: number; text: string}[] = []
   let answered = 0
   const work = Promise.all(
     Array.from({length: CLIENTS}, async () => {
@@ -189,7 +189,7 @@ function hammer(scope: Scope, port: number) {
         const body = text.startsWith('HTTP/1.1 200') ? text.slice(text.lastIndexOf('\n') + 1, -1) : ''
         answered++
         if (body === '') {
-          failures.push(began)
+          failures.push({began, text})
           client.destroy()
           client = await clientOf(scope, port)
           seen = 0
@@ -203,7 +203,8 @@ function hammer(scope: Scope, port: number) {
   return {
     answered: () => answered,
     /** Of the requests that began since then. */
-    failed: (sinceMs = 0) => failures.filter(began => began >= sinceMs).length,
+    failed: (sinceMs = 0) => failures.filter(({began}) => began >= sinceMs).length,
+    failures,
     by: (name: string) => counts.get(name) ?? 0,
     async end() {
       isWanted = false
