@@ -4,7 +4,7 @@ import {isIP} from 'node:net'
 import type {InstanceState, Lease} from '../admin/protocol.ts'
 import {formatDuration} from '../base/units.ts'
 import type {ListedMember} from '../router/member-list.ts'
-import type {DataPlane, MemberState} from '../snapshot/data-plane.ts'
+import type {DataPlane} from '../snapshot/data-plane.ts'
 
 export type Observed = {
   readonly state: InstanceState
@@ -15,20 +15,17 @@ export type Observed = {
 }
 
 export type StateReads = {
-  readonly plane: Pick<DataPlane, 'addressesOf'> & {memberState(member: string): MemberState & Ejection}
+  readonly plane: Pick<DataPlane, 'addressesOf' | 'memberState'>
   readonly drainOf: (id: string) => Lease | null
   /** What active health has found; null when it knows nothing of the check. */
   readonly verdictOf: (check: string) => CheckVerdict | null
 }
 
-/** What counting failures adds to the state of a member, where it is counted. */
-export type Ejection = {readonly isEjected?: boolean; readonly ejectedForMs?: number}
-
 export type CheckVerdict = {readonly state: 'up' | 'down' | 'unknown'; readonly reason: string}
 
 export function observe({pool, member, instance}: ListedMember, {plane, drainOf, verdictOf}: StateReads): Observed {
   const lease = drainOf(member.id)
-  const {isDown, isDrained, isEjected = false, ejectedForMs = 0} = plane.memberState(member.key)
+  const {isDown, isDrained, isEjected, ejectedForMs} = plane.memberState(member.key)
   if (lease !== null || isDrained) return {state: 'draining', reason: wordsOf(lease), isUsable: false}
   if (isEjected) return {state: 'ejected', reason: `failed too often${forAnother(ejectedForMs)}`, isUsable: false}
   if (member.isDown) return {state: 'down', reason: 'marked as down where it is written', isUsable: false}

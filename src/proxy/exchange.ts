@@ -2,14 +2,20 @@
 // one shape. It keeps the route and the origin it was given, whatever is reloaded meanwhile.
 
 import {ERRORS, IN_FLIGHT, REQUESTS} from '../scoreboard/segment.ts'
-import type {FailureCode} from './failure.ts'
+import {settleCircuit} from './circuit.ts'
+import {blamesInstance, type FailureCode} from './failure.ts'
 import type {ChunkScanner} from './http1/chunked.ts'
 import type {ClientConnection} from './http1/client.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
 import type {RequestCopy} from './mirror.ts'
 import type {Origin} from './origin.ts'
+import {noteFailure} from './passive.ts'
 import type {StickyCookie} from './sticky.ts'
-import type {MemberEntry, RouteEntry} from './table.ts'
+import type {MemberEntry, PoolEntry, RouteEntry} from './table.ts'
+import type {WaitQueue} from './wait-queue.ts'
+
+/** Long enough for a restart of an instance, short enough for somebody who waits. */
+const RETRY_AFTER_S = 5
 
 /** Who is answered, as those who forward an exchange see it: a client's connection, or a copy that throws answers away. */
 export type Downstream = Pick<
@@ -36,6 +42,10 @@ export class Exchange {
   readonly client: Downstream
   route: RouteEntry | null = null
   member: MemberEntry | null = null
+  /** Why there is no member. */
+  refusal: FailureCode = 'no-instance'
+  /** Where the attempt is counted that is under way, and its origin. */
+  attempted: MemberEntry | null = null
   origin: Origin | null = null
   upstream: UpstreamConnection | null = null
 
@@ -65,11 +75,20 @@ export class Exchange {
   stuckTo: MemberEntry | null = null
   /** A copy for the mirror, as long as the request is not sent whole. */
   copy: RequestCopy | null = null
+  /** Where it waits for a place at an instance. */
+  queue: WaitQueue | null = null
+  /** The pool whose circuit is told how this ends, and whether this is its probe. */
+  circuit: PoolEntry | null = null
+  isProbe = false
 
   // Of the answer.
   status = 0
   /** Code of the failure that the client was told of, as it stands in the failure table; '' for none. */
   failure: FailureCode | '' = ''
+  /** When to come again, in seconds, for an answer of 503. */
+  retryAfterS = RETRY_AFTER_S
+  /** The client has gone away: how it ends says nothing of the instance. */
+  isAbandoned = false
   hasAnswerBegun = false
   /** Will the client's connection stay open after this answer? */
   isPersistent: boolean
@@ -99,19 +118,37 @@ export function countRequest(exchange: Exchange, route: RouteEntry): void {
   add(route.counters, route.record + IN_FLIGHT, 1)
 }
 
-export function countAttempt(exchange: Exchange, origin: Origin): void {
+/** Takes a place at the member's instance, of all workers together; false when as many requests are under way as may be. */
+export function countAttempt(exchange: Exchange, member: MemberEntry): boolean {
+  const {origin, maxInFlight} = member
+  if (maxInFlight === 0) Atomics.add(origin.loads, origin.load, 1)
+  else if (!takePlace(origin, maxInFlight)) return false
+  exchange.member = member
+  exchange.attempted = member
   exchange.origin = origin
   add(origin.counters, origin.record + REQUESTS, 1)
   add(origin.counters, origin.record + IN_FLIGHT, 1)
+  return true
 }
 
-/** The attempt at this origin is over; `isError` when the instance, not the client, is to blame. */
-export function endAttempt(exchange: Exchange, isError: boolean): void {
-  const origin = exchange.origin
-  if (!origin) return
+/**
+ * The attempt at this origin is over; `isError` when the instance, not the client, is to blame. `status` is that of its
+ * answer; 0: it gave none.
+ */
+export function endAttempt(exchange: Exchange, isError: boolean, status = exchange.status): void {
+  const member = exchange.attempted
+  if (member === null) return
+  const {origin, pool} = member
+  exchange.attempted = null
   exchange.origin = null
+  // First, so that nobody who waits is given the place of one that is ejected for this.
+  if (isError) {
+    add(origin.counters, origin.record + ERRORS, 1)
+    if (pool.passive !== null && isFailure(exchange.failure, status)) noteFailure(pool, member)
+  }
   add(origin.counters, origin.record + IN_FLIGHT, -1)
-  if (isError) add(origin.counters, origin.record + ERRORS, 1)
+  Atomics.sub(origin.loads, origin.load, 1)
+  if (pool.waiting !== null) pool.waiting.wake()
 }
 
 /** Ends the exchange in the books, once; an answer of 500 and above counts as an error of the route. */
@@ -119,7 +156,9 @@ export function finishExchange(exchange: Exchange): void {
   if (exchange.isFinished) return
   exchange.isFinished = true
   if (exchange.copy !== null) exchange.copy.drop()
-  endAttempt(exchange, exchange.status >= 500)
+  if (exchange.queue !== null) exchange.queue.leave(exchange)
+  if (exchange.circuit !== null) settleCircuit(exchange, outcomeOf(exchange))
+  endAttempt(exchange, exchange.status >= 500 && !exchange.isAbandoned)
   const route = exchange.route
   if (!route) return
   add(route.counters, route.record + IN_FLIGHT, -1)
@@ -127,6 +166,29 @@ export function finishExchange(exchange: Exchange): void {
 }
 
 // ---
+
+// Exact: a worker that adds first and looks then could take a place, for a moment, from one that is let in.
+function takePlace({loads, load}: Origin, maxInFlight: number): boolean {
+  for (let taken = Atomics.load(loads, load); taken < maxInFlight; ) {
+    const found = Atomics.compareExchange(loads, load, taken, taken + 1)
+    if (found === taken) return true
+    taken = found
+  }
+  return false
+}
+
+// What counts against an instance: that it could not be reached, was too slow, answered nonsense or broke off, and 502, 503
+// and 504 from itself, but no 500, which any client may be able to bring about. As Envoy's consecutive_gateway_failure, and
+// 'error timeout invalid_header http_502 http_503 http_504' of nginx's proxy_next_upstream. No status yet: another try follows.
+function isFailure(failure: FailureCode | '', status: number): boolean {
+  return failure === '' ? status === 0 || (status >= 502 && status <= 504) : blamesInstance(failure)
+}
+
+// null: it says nothing of the instances.
+function outcomeOf(exchange: Exchange): boolean | null {
+  if (exchange.isAbandoned || (exchange.failure !== '' && !blamesInstance(exchange.failure))) return null
+  return isFailure(exchange.failure, exchange.status)
+}
 
 function add(counters: Float64Array, index: number, amount: number): void {
   counters[index] = (counters[index] as number) + amount

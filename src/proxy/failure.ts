@@ -62,6 +62,32 @@ export const FAILURES = {
   'too-many-connections': instance(503, 'connection_limit_reached', 'never', 'there are too many connections'),
   'loop-detected': instance(502, 'proxy_loop_detected', 'never', 'the request has been here before'),
   'no-instance': instance(503, 'destination_unavailable', 'if-unsent', 'no instance can take the request'),
+  'all-down': instance(
+    503,
+    'destination_unavailable',
+    'if-unsent',
+    'no instance can take the request: all were found down',
+  ),
+  'all-drained': instance(
+    503,
+    'destination_unavailable',
+    'if-unsent',
+    'no instance can take the request: all are drained or marked as down',
+  ),
+  'circuit-open': instance(
+    503,
+    'destination_unavailable',
+    'never',
+    'too many requests have failed: the circuit of the instances is open',
+  ),
+  'all-busy': instance(
+    503,
+    'connection_limit_reached',
+    'never',
+    'every instance has as many requests under way as it may have',
+  ),
+  'queue-full': instance(503, 'connection_limit_reached', 'never', 'too many requests wait for an instance'),
+  'queue-timeout': instance(503, 'connection_limit_reached', 'never', 'no instance had a place in time'),
   'name-unresolved': instance(503, 'dns_error', 'if-unsent', 'the name of the instance does not resolve'),
   'connect-refused': instance(502, 'connection_refused', 'if-unsent', 'the instance refused the connection'),
   'connect-failed': instance(502, 'destination_ip_unroutable', 'if-unsent', 'the instance cannot be reached'),
@@ -98,3 +124,25 @@ export const FAILURES = {
 export function endsConnection(code: FailureCode): boolean {
   return FAILURES[code].error === 'http_request_error'
 }
+
+/** Did an instance that was asked fail, as opposed to the client or us? */
+export function blamesInstance(code: FailureCode): boolean {
+  return BLAMED.has(code)
+}
+
+// ---
+
+const BLAMED: ReadonlySet<FailureCode> = new Set([
+  'connect-refused',
+  'connect-failed',
+  'connect-timeout',
+  'tls-failed',
+  'certificate-invalid',
+  'send-timeout',
+  'send-failed',
+  'upgrade-failed',
+  'response-timeout',
+  'response-invalid',
+  'response-head-too-large',
+  'response-incomplete',
+])

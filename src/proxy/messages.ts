@@ -40,7 +40,7 @@ export type FromWorker =
 /** A route with the slot of its counters; where it was written stays behind. */
 export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}
 
-/** With the slot of its turn; null for a pool of one. */
+/** With the slot of its state; null for a pool that has none: one member, no circuit, no queue. */
 export type WirePool = Omit<Pool, 'members'> & {readonly members: readonly WireMember[]; readonly slot: number | null}
 
 /** With the slot of its state. */

@@ -48,6 +48,7 @@ export function copyFor(
       thread.copies++
       return copy
     }
+    copy.forget()
   }
   countDropped(original)
   return null
@@ -107,7 +108,14 @@ export class RequestCopy implements Downstream, Timed {
   /** The original ends before it was sent whole. */
   drop(): void {
     this.#original.copy = null
+    this.forget()
     this.#end()
+  }
+
+  /** It was never sent: whatever it was let in for, such as the probe of a circuit, is open to others. */
+  forget(): void {
+    this.exchange.isAbandoned = true
+    finishExchange(this.exchange)
   }
 
   /** A part of the answer; what is too long is read no further, and ends with the next tick. */
@@ -134,7 +142,7 @@ export class RequestCopy implements Downstream, Timed {
   onDeadline(): void {
     const {exchange} = this
     if (!exchange.hasAnswerBegun) {
-      this.fail(exchange, 'response-timeout')
+      this.fail(exchange, exchange.queue === null ? 'response-timeout' : 'queue-timeout')
       return
     }
     exchange.upstream?.abort()

@@ -4,7 +4,7 @@
 import {isIP} from 'node:net'
 import {type ConnectionOptions, createSecureContext, type SecureContext} from 'node:tls'
 import {DOWN, DRAINED, GATE} from '../scoreboard/member.ts'
-import {FIELDS, IN_FLIGHT, SLOTS} from '../scoreboard/segment.ts'
+import {loadOf, recordOf} from '../scoreboard/segment.ts'
 import type {Keepalive, UpstreamTls} from '../snapshot/snapshot.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
 import type {WireInstance} from './messages.ts'
@@ -14,6 +14,17 @@ import type {MemberEntry} from './table.ts'
 const IDLE_MAX = 1024
 /** The surplus above those that are kept is closed after this. */
 const SURPLUS_MS = 2_000
+
+/** What a worker knows of the instances of one segment of the scoreboard. */
+export type InstanceBooks = {
+  /** This worker's lane. */
+  readonly counters: Float64Array
+  readonly loads: Int32Array
+  /** How many workers there are. */
+  readonly lanes: number
+  /** Of this worker: how often names got addresses or lost them. */
+  readonly resolutions: Int32Array
+}
 
 export class Origin {
   readonly key: string
@@ -30,6 +41,11 @@ export class Origin {
   readonly idleKept: number
   /** Who is this origin, in all pools of the table in use. */
   members: readonly MemberEntry[] = []
+  /** Requests under way in all workers together, and where they are counted for this origin. */
+  readonly loads: Int32Array
+  readonly load: number
+  /** Counts, in this worker, the names that got addresses or lost them. */
+  readonly resolutions: Int32Array
   /** Newest last: the connection that was used last is warm and least likely to have been closed. */
   readonly idle: UpstreamConnection[] = []
   /** In the order they are to be tried. Empty: the name does not resolve and the instance is down. */
@@ -37,25 +53,25 @@ export class Origin {
   reason = ''
   /** What lets the next TLS connection be resumed instead of begun. */
   tlsSession: Buffer | undefined = undefined
-  /** The records of all workers, lane behind lane. */
-  readonly #all: Float64Array
   #secureContext: SecureContext | undefined = undefined
   /** No table names it any more: connections close when their request is done. */
   isRetired = false
 
-  constructor(instance: WireInstance, counters: Float64Array, record: number, all: Float64Array) {
-    this.#all = all
+  constructor(instance: WireInstance, books: InstanceBooks) {
+    this.counters = books.counters
+    this.record = recordOf(instance.slot)
+    this.loads = books.loads
+    this.load = loadOf(instance.slot)
+    this.resolutions = books.resolutions
     this.key = instance.key
     this.scheme = instance.scheme
     this.host = instance.host
     this.port = instance.port
     this.tls = instance.tls
     this.keepalive = instance.keepalive
-    this.idleKept = Math.ceil((instance.keepalive.idle * SLOTS * FIELDS) / all.length)
+    this.idleKept = Math.ceil(instance.keepalive.idle / books.lanes)
     const bare = instance.host.includes(':') ? `[${instance.host}]` : instance.host
     this.authority = instance.port === (instance.scheme === 'https' ? 443 : 80) ? bare : `${bare}:${instance.port}`
-    this.counters = counters
-    this.record = record
     this.addresses = isIP(instance.host) === 0 ? [] : [instance.host]
   }
 
@@ -78,16 +94,10 @@ export class Origin {
     }
   }
 
-  /** Requests under way at this origin, those of all workers together. */
-  inFlight(): number {
-    let sum = 0
-    for (let at = this.record + IN_FLIGHT; at < this.#all.length; at += SLOTS * FIELDS) sum += this.#all[at] ?? 0
-    return sum
-  }
-
   setAddresses(addresses: readonly string[], reason: string): void {
     this.addresses = addresses
     this.reason = reason
+    this.resolutions[0] = (this.resolutions[0] ?? 0) + 1
   }
 
   /** Puts the address that answered first, so that the next connection does not try the others again. */

@@ -9,10 +9,13 @@ import {AppError, codeOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {type Board, createBoard} from '../scoreboard/board.ts'
 import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
-import {DOWN, DRAINED, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
+import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
+import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
-import type {DataPlane, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
+import {sharedNow} from '../scoreboard/time.ts'
+import type {DataPlane, PoolState, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
+import {comingMembers} from './coming-members.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
 import {type Boards, startWorker, type WorkerThread} from './worker-thread.ts'
@@ -50,9 +53,9 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   const count = CAN_SHARE ? options.workers : 1
   const boards: Boards = {
     routes: createBoard(count),
-    instances: createBoard(count),
-    pools: createBoard(1),
-    members: createBoard(1),
+    instances: createBoard(count, 'loads'),
+    pools: createBoard(count, 'states'),
+    members: createBoard(1, 'states'),
   }
   const addresses = new Map<string, Resolved>()
   const doors = createDoorsMemory(count, edge.perClient !== null)
@@ -78,6 +81,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     dead.state = 'dead'
     boards.routes.forgetInFlight(dead.index)
     boards.instances.forgetInFlight(dead.index)
+    for (const segment of boards.pools.segments()) forgetInPools(new Int32Array(segment), dead.index)
     clearDoorsLane(doors, dead.index, count)
     if (isEnding) return
     if (clock.now() - dead.startedMs > RECOVERED_MS) dead.failures = 0
@@ -115,6 +119,10 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       for (let index = 0; index < count; index++) seats.push(seat(index))
     },
     async apply(next) {
+      for (const member of comingMembers(snapshot, next)) {
+        const {states, at} = memberStates(boards.members, member)
+        beginSlowStart(states, at, sharedNow())
+      }
       snapshot = next
       boards.routes.retain(
         next.routes.map(route => route.id),
@@ -158,8 +166,15 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     memberState(member) {
       const {states, at} = memberStates(boards.members, member)
       const gate = states[at + GATE] ?? 0
-      return {isDown: (gate & DOWN) !== 0, isDrained: (gate & DRAINED) !== 0}
+      const ejectedForMs = ejectedFor(states, at, sharedNow()) * 100
+      return {
+        isDown: (gate & DOWN) !== 0,
+        isDrained: (gate & DRAINED) !== 0,
+        isEjected: ejectedForMs > 0,
+        ejectedForMs,
+      }
     },
+    poolState: pool => poolState(boards.pools, pool),
     workers: () =>
       seats.map(({index, state, restarts, thread}) => ({index, state, restarts, revision: thread.revision()})),
     routeStats: id => boards.routes.read(id),
@@ -180,7 +195,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
 
 function setMemberGate(board: Board, member: string, bit: number, isSet: boolean): void {
   const {states, at} = memberStates(board, member)
-  setGate(states, at, bit, isSet)
+  setGate(states, at, bit, isSet, sharedNow())
 }
 
 function memberStates(board: Board, member: string): {states: Int32Array; at: number} {
@@ -188,6 +203,20 @@ function memberStates(board: Board, member: string): {states: Int32Array; at: nu
   const segment = board.segments()[segmentOf(slot)]
   if (!segment) throw new Error(`member ${member} has no state`)
   return {states: new Int32Array(segment), at: memberRecord(recordOf(slot))}
+}
+
+// A pool that has nothing to keep has no record.
+function poolState(board: Board, pool: string): PoolState {
+  const slot = board.find(pool)
+  const segment = slot === undefined ? undefined : board.segments()[segmentOf(slot)]
+  if (slot === undefined || !segment) return {circuit: 'closed', queued: 0}
+  const states = new Int32Array(segment)
+  const at = poolRecord(recordOf(slot), 0)
+  const circuit = states[at + CIRCUIT]
+  return {
+    circuit: circuit === CLOSED ? 'closed' : circuit === OPEN ? 'open' : 'half-open',
+    queued: states[at + QUEUED] ?? 0,
+  }
 }
 
 // With SO_REUSEPORT a second daemon of the same user would be let in and would take half of the connections without a

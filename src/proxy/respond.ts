@@ -19,14 +19,20 @@ const REASONS: Readonly<Record<number, string>> = {
 }
 
 /** The bytes of an answer to a request that failed. `closes` when the connection does not outlive it. */
-export function failureAnswer(code: FailureCode, dateField: string, isHead: boolean, closes: boolean): string {
+export function failureAnswer(
+  code: FailureCode,
+  dateField: string,
+  isHead: boolean,
+  closes: boolean,
+  retryAfterS = 5,
+): string {
   const failure: Failure = FAILURES[code]
   const body = `${failure.status} ${failure.reason}: ${failure.text}\n`
   return (
     `HTTP/1.1 ${failure.status} ${failure.reason}\r\n` +
     `Proxy-Status: routesd; error=${failure.error}\r\n` +
     (failure.status === 405 ? ALLOW : '') +
-    (failure.status === 503 ? 'Retry-After: 5\r\n' : '') +
+    (failure.status === 503 ? `Retry-After: ${retryAfterS}\r\n` : '') +
     'Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n' +
     `Content-Length: ${body.length}\r\n${dateField}` +
     `${closes ? 'Connection: close\r\n' : ''}\r\n${isHead ? '' : body}`

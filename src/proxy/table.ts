@@ -2,24 +2,31 @@
 // by a single assignment; a request keeps the table it began with.
 
 import {addRoute, createRouting, type Routing} from '../router/routing.ts'
+import type {CircuitRule} from '../scoreboard/circuit.ts'
 import {memberRecord} from '../scoreboard/member.ts'
-import {FIELDS, laneOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
+import {poolRecord} from '../scoreboard/pool.ts'
+import {FIELDS, laneOf, lanesOf, loadsOf, recordOf, segmentOf} from '../scoreboard/segment.ts'
+import {toDeciseconds} from '../scoreboard/time.ts'
 import type {
   Action,
   Balance,
   ForwardHeaders,
   HeadPolicy,
+  Queue,
   Retry,
   SplitPart,
   Sticky,
   Timeouts,
   Variant,
 } from '../snapshot/snapshot.ts'
-import type {BoardName, WireInstance, WirePool, WireRoute} from './messages.ts'
-import {Origin} from './origin.ts'
+import {createLoads, type Loads} from './least.ts'
+import type {BoardName, WireInstance, WireMember, WirePool, WireRoute} from './messages.ts'
+import {type InstanceBooks, Origin} from './origin.ts'
 import {RetryBudget} from './retry-budget.ts'
 import {createRing, type Ring} from './ring.ts'
 import {createStickyCookie, type StickyCookie} from './sticky.ts'
+import type {Ticks} from './ticks.ts'
+import {WaitQueue} from './wait-queue.ts'
 
 /** A route, ready to be served. */
 export class RouteEntry {
@@ -82,13 +89,24 @@ export class PoolEntry {
   readonly balance: Balance
   readonly rotation: readonly number[]
   readonly sticky: Sticky | null
-  /** The turn of the rotation, shared by all workers, and where this pool's stands. */
-  readonly positions: Int32Array
-  readonly position: number
+  /** 0: no slow start. Deciseconds, as are all times here; see scoreboard/time.ts. */
+  readonly slowStartDs: number
+  readonly passive: {readonly maxFails: number; readonly window: number; readonly eject: number} | null
+  readonly circuit: CircuitRule | null
+  readonly maxInFlight: number
+  readonly queue: Queue | null
+  /** null when nobody may wait. */
+  readonly waiting: WaitQueue | null
+  /** What all threads know of it, where its record begins, and where the record of this worker's own does. */
+  readonly states: Int32Array
+  readonly at: number
+  readonly own: number
+  readonly ticks: Ticks
   #ring: Ring | null = null
+  #loads: Loads | null = null
   #cookie: StickyCookie | null = null
 
-  constructor(pool: WirePool, members: readonly MemberEntry[], positions: Int32Array, position: number) {
+  constructor(pool: WirePool, members: readonly MemberEntry[], place: PoolPlace) {
     this.name = pool.name
     this.members = members
     this.primaries = members.filter(member => !member.isBackup && !member.isDown && member.weight > 0)
@@ -96,8 +114,26 @@ export class PoolEntry {
     this.balance = pool.balance
     this.rotation = pool.rotation
     this.sticky = pool.sticky
-    this.positions = positions
-    this.position = position
+    this.slowStartDs = pool.slowStartMs === 0 ? 0 : toDeciseconds(pool.slowStartMs)
+    this.passive = pool.passive && {
+      maxFails: pool.passive.maxFails,
+      window: toDeciseconds(pool.passive.windowMs),
+      eject: toDeciseconds(pool.passive.ejectMs),
+    }
+    this.circuit = pool.circuit && {
+      errorRate: pool.circuit.errorRate,
+      minRequests: pool.circuit.minRequests,
+      window: toDeciseconds(pool.circuit.windowMs),
+      open: toDeciseconds(pool.circuit.openMs),
+    }
+    this.maxInFlight = pool.maxInFlight
+    this.queue = pool.maxInFlight === 0 ? null : pool.queue
+    this.waiting = this.queue && place.waiting
+    this.states = place.states
+    this.at = place.at
+    this.own = place.own
+    this.ticks = place.ticks
+    for (const member of members) member.pool = this
   }
 
   /** Made when it is first asked for: most pools do not hash. */
@@ -111,9 +147,18 @@ export class PoolEntry {
     if (this.#cookie?.members !== this.members) this.#cookie = createStickyCookie(sticky, this.members)
     return this.#cookie
   }
+
+  /** What a search for the least loaded reads; as the ring. */
+  loads(): Loads {
+    this.#loads ??= createLoads(this.members, this.rotation, this.primaries)
+    return this.#loads
+  }
 }
 
-export type MemberEntry = {
+/** Where a pool's state is, and who waits for it. */
+export type PoolPlace = Pick<PoolEntry, 'states' | 'at' | 'own' | 'ticks' | 'waiting'>
+
+export class MemberEntry {
   /** As operators call it. */
   readonly id: string
   readonly origin: Origin
@@ -122,9 +167,30 @@ export type MemberEntry = {
   readonly isBackup: boolean
   /** Marked as down where it is written. */
   readonly isDown: boolean
+  /** Requests that may be under way at its instance; 0: any number. */
+  readonly maxInFlight: number
   /** What all threads know of it, and where its record begins. */
   readonly states: Int32Array
   readonly at: number
+  /** The one that it is a member of; set by it. */
+  declare pool: PoolEntry
+
+  constructor(
+    member: Omit<WireMember, 'key' | 'instance' | 'check'>,
+    origin: Origin,
+    states: Int32Array,
+    maxInFlight: number,
+  ) {
+    this.id = member.id
+    this.origin = origin
+    this.basePath = member.basePath
+    this.weight = member.weight
+    this.isBackup = member.isBackup
+    this.isDown = member.isDown
+    this.maxInFlight = maxInFlight
+    this.states = states
+    this.at = memberRecord(recordOf(member.slot))
+  }
 }
 
 export type Table = {
@@ -151,31 +217,33 @@ export function isSameRoute(table: Table, old: RouteEntry, member: MemberEntry |
   )
 }
 
-/** Live state of a worker that outlives tables: the origins by key and its lanes of the scoreboard. */
+/** Live state of a worker that outlives tables: the origins by key, its parts of the scoreboard, and who waits. */
 export type LiveState = {
   readonly lane: number
   readonly origins: Map<string, Origin>
   /** Of routes with `retry`, by their ids. */
   readonly budgets: Map<string, RetryBudget>
   readonly addresses: Map<string, {addresses: readonly string[]; reason: string}>
+  readonly ticks: Ticks
   readonly routeLanes: Float64Array[]
-  readonly instanceLanes: Float64Array[]
-  /** The lanes of all workers, for what they decide on together. */
-  readonly instanceSegments: Float64Array[]
-  readonly poolPositions: Int32Array[]
+  readonly instanceBooks: InstanceBooks[]
+  readonly poolStates: Int32Array[]
+  /** Requests that wait, by the key of the pool; those of older tables wait with those of newer ones. */
+  readonly queues: Map<string, WaitQueue>
   readonly memberStates: Int32Array[]
 }
 
-export function createLiveState(lane: number): LiveState {
+export function createLiveState(lane: number, ticks: Ticks): LiveState {
   return {
     lane,
+    ticks,
     origins: new Map(),
     budgets: new Map(),
     addresses: new Map(),
     routeLanes: [],
-    instanceLanes: [],
-    instanceSegments: [],
-    poolPositions: [],
+    instanceBooks: [],
+    poolStates: [],
+    queues: new Map(),
     memberStates: [],
   }
 }
@@ -186,11 +254,15 @@ export function addSegment(state: LiveState, board: BoardName, buffer: SharedArr
       state.routeLanes.push(laneOf(buffer, state.lane))
       return
     case 'instances':
-      state.instanceLanes.push(laneOf(buffer, state.lane))
-      state.instanceSegments.push(new Float64Array(buffer))
+      state.instanceBooks.push({
+        counters: laneOf(buffer, state.lane),
+        loads: loadsOf(buffer),
+        lanes: lanesOf(buffer),
+        resolutions: new Int32Array(1),
+      })
       return
     case 'pools':
-      state.poolPositions.push(new Int32Array(buffer))
+      state.poolStates.push(new Int32Array(buffer))
       return
     case 'members':
       state.memberStates.push(new Int32Array(buffer))
@@ -222,21 +294,18 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     addPools(list) {
       for (const pool of list) {
-        const members = pool.members.map(({id, instance, basePath, weight, isBackup, isDown, slot}): MemberEntry => {
-          const origin = state.origins.get(instance)
-          const states = state.memberStates[segmentOf(slot)]
-          if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${instance}`)
-          return {id, origin, basePath, weight, isBackup, isDown, states, at: memberRecord(recordOf(slot))}
+        const members = pool.members.map(member => {
+          const origin = state.origins.get(member.instance)
+          const states = state.memberStates[segmentOf(member.slot)]
+          if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${member.instance}`)
+          return new MemberEntry(member, origin, states, pool.maxInFlight)
         })
         for (const member of members) {
           const known = users.get(member.origin)
           if (known) known.push(member)
           else users.set(member.origin, [member])
         }
-        const positions = pool.slot === null ? ALONE : state.poolPositions[segmentOf(pool.slot)]
-        if (!positions) throw new Error(`pool ${pool.key} came before its turn`)
-        // A record has eight numbers of eight bytes; the turn is the first four bytes of it.
-        pools.set(pool.key, new PoolEntry(pool, members, positions, pool.slot === null ? 0 : recordOf(pool.slot) * 2))
+        pools.set(pool.key, new PoolEntry(pool, members, placeOf(state, pool)))
       }
     },
     addRoutes(routes) {
@@ -258,6 +327,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
         state.origins.delete(key)
       }
       for (const id of state.budgets.keys()) if (!byId.get(id)?.retry) state.budgets.delete(id)
+      for (const key of state.queues.keys()) if (!pools.has(key)) state.queues.delete(key)
       return {revision, routing, byId, forward}
     },
   }
@@ -324,14 +394,25 @@ function budgetOf(state: LiveState, route: WireRoute, counters: Float64Array): R
   return budget
 }
 
-// The turn of pools in which there is nothing to take turns at.
-const ALONE = new Int32Array(1)
+// The turn of pools in which there is nothing to take turns at; larger than any record.
+const ALONE = new Int32Array(new SharedArrayBuffer(64))
+
+function placeOf(state: LiveState, {key, slot, queue}: WirePool): PoolPlace {
+  const {ticks} = state
+  if (slot === null) return {states: ALONE, at: 0, own: 0, ticks, waiting: null}
+  const states = state.poolStates[segmentOf(slot)]
+  if (!states) throw new Error(`pool ${key} came before its state`)
+  const at = poolRecord(recordOf(slot), 0)
+  const own = poolRecord(recordOf(slot), state.lane)
+  const waiting = queue && (state.queues.get(key) ?? new WaitQueue(states, at, own, ticks))
+  if (waiting) state.queues.set(key, waiting)
+  return {states, at, own, ticks, waiting}
+}
 
 function createOrigin(state: LiveState, instance: WireInstance): Origin {
-  const counters = state.instanceLanes[segmentOf(instance.slot)]
-  if (!counters) throw new Error(`instance ${instance.key} came before its counters`)
-  const all = state.instanceSegments[segmentOf(instance.slot)] ?? counters
-  const origin = new Origin(instance, counters, recordOf(instance.slot), all)
+  const books = state.instanceBooks[segmentOf(instance.slot)]
+  if (!books) throw new Error(`instance ${instance.key} came before its counters`)
+  const origin = new Origin(instance, books)
   const known = state.addresses.get(instance.host)
   if (known) origin.setAddresses(known.addresses, known.reason)
   return origin

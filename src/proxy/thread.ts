@@ -29,7 +29,7 @@ export class Thread {
 
   constructor({lane, lanes, edge, doors, doorsSeed}: WorkerStart) {
     this.edge = edge
-    this.live = createLiveState(lane)
+    this.live = createLiveState(lane, this.ticks)
     this.doors = openDoors(doors, lane, lanes, doorsSeed, {total: edge.maxConnections, perClient: edge.perClient})
     this.trust = createTrust(edge.trustedProxies)
   }

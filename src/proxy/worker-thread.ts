@@ -144,7 +144,8 @@ function wirePool(boards: Boards, pool: Snapshot['pools'][number]): WirePool {
   return {
     ...pool,
     members: pool.members.map(member => ({...member, slot: boards.members.slotOf(member.key)})),
-    slot: pool.members.length > 1 ? boards.pools.slotOf(pool.key) : null,
+    slot:
+      pool.members.length > 1 || pool.circuit !== null || pool.queue !== null ? boards.pools.slotOf(pool.key) : null,
   }
 }
 

@@ -10,6 +10,8 @@ import {
   FIELDS,
   IN_FLIGHT,
   laneOf,
+  loadOf,
+  loadsOf,
   REQUESTS,
   recordOf,
   SLOTS,
@@ -28,6 +30,8 @@ export type Counters = {
 export type Board = {
   /** The slot of a key; a new key gets a free one and may add a segment. */
   slotOf(key: string): number
+  /** The slot of a key that has one. */
+  find(key: string): number | undefined
   /** Tells which keys are in use; the others keep their numbers for RETIRED_MS and then give up their slot. */
   retain(keys: Iterable<string>, nowMs: number): void
   segments(): readonly SharedArrayBuffer[]
@@ -39,7 +43,10 @@ export type Board = {
 /** Long enough for every request that was under way when the key went, and for somebody to look at its numbers. */
 const RETIRED_MS = 10 * 60_000
 
-export function createBoard(lanes: number): Board {
+/** 'counters': each worker's numbers, and with 'loads' those under way of all together; 'states': 32-bit numbers of any kind. */
+export type BoardKind = 'counters' | 'loads' | 'states'
+
+export function createBoard(lanes: number, kind: BoardKind = 'counters'): Board {
   const segments: SharedArrayBuffer[] = []
   const views: Float64Array[][] = []
   const slots = new Map<string, number>()
@@ -66,6 +73,8 @@ export function createBoard(lanes: number): Board {
 
   function release(key: string, slot: number): void {
     for (const lane of views[segmentOf(slot)] ?? []) lane.fill(0, recordOf(slot), recordOf(slot) + FIELDS)
+    const segment = segments[segmentOf(slot)]
+    if (segment) Atomics.store(loadsOf(segment), loadOf(slot), 0)
     slots.delete(key)
     retiredAt.delete(key)
     free.push(slot)
@@ -81,13 +90,14 @@ export function createBoard(lanes: number): Board {
       retiredAt.delete(key)
       return slot
     },
+    find: key => slots.get(key),
     retain(keys, nowMs) {
       const used = new Set(keys)
       for (const [key, slot] of slots) {
         if (used.has(key)) continue
         const since = retiredAt.get(key)
         if (since === undefined) retiredAt.set(key, nowMs)
-        else if (nowMs - since > RETIRED_MS && sum(slot, IN_FLIGHT) === 0) release(key, slot)
+        else if (nowMs - since > RETIRED_MS && (kind === 'states' || sum(slot, IN_FLIGHT) === 0)) release(key, slot)
       }
     },
     segments: () => segments,
@@ -104,10 +114,15 @@ export function createBoard(lanes: number): Board {
       }
     },
     forgetInFlight(lane) {
-      for (const lanesOfSegment of views) {
+      for (const [index, lanesOfSegment] of views.entries()) {
         const numbers = lanesOfSegment[lane]
-        if (!numbers) continue
-        for (let at = IN_FLIGHT; at < numbers.length; at += FIELDS) numbers[at] = 0
+        const segment = segments[index]
+        if (!numbers || !segment) continue
+        const loads = loadsOf(segment)
+        for (let slot = 0, at = IN_FLIGHT; at < numbers.length; slot++, at += FIELDS) {
+          if (kind === 'loads') Atomics.sub(loads, slot, numbers[at] ?? 0)
+          numbers[at] = 0
+        }
       }
     },
   }

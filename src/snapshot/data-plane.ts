@@ -18,6 +18,8 @@ export type DataPlane = {
   /** A drained member finishes what it has and gets nothing new. */
   setDrained(member: string, isDrained: boolean): void
   memberState(member: string): MemberState
+  /** Of a pool by its key, the slug of its service or its target. */
+  poolState(pool: string): PoolState
   workers(): readonly WorkerStats[]
   routeStats(id: string): Counted
   instanceStats(key: string): Counted
@@ -45,7 +47,19 @@ export type WorkerStats = {
 export type Resolved = {readonly addresses: readonly string[]; readonly reason: string}
 
 /** Why a member gets no requests; none of it: it gets them. */
-export type MemberState = {readonly isDown: boolean; readonly isDrained: boolean}
+export type MemberState = {
+  readonly isDown: boolean
+  readonly isDrained: boolean
+  /** Left out for its failures, and for how long still; 0 when it is not. */
+  readonly isEjected: boolean
+  readonly ejectedForMs: number
+}
+
+export type PoolState = {
+  readonly circuit: 'closed' | 'open' | 'half-open'
+  /** Requests that wait for a place at an instance. */
+  readonly queued: number
+}
 
 export type Counted = {
   readonly requests: number

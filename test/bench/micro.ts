@@ -7,10 +7,10 @@ import {parseRequestHead, RequestHead} from '../../src/proxy/http1/request-head.
 import {parseResponseHead, ResponseHead} from '../../src/proxy/http1/response-head.ts'
 import {Origin} from '../../src/proxy/origin.ts'
 import {pick} from '../../src/proxy/pick.ts'
-import {type MemberEntry, PoolEntry} from '../../src/proxy/table.ts'
+import {MemberEntry, PoolEntry} from '../../src/proxy/table.ts'
+import {Ticks} from '../../src/proxy/ticks.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from '../../src/router/routing.ts'
-import {memberRecord} from '../../src/scoreboard/member.ts'
-import {createSegment, recordOf} from '../../src/scoreboard/segment.ts'
+import {createSegment, laneOf, loadsOf} from '../../src/scoreboard/segment.ts'
 import type {Balance} from '../../src/snapshot/snapshot.ts'
 
 const ROUNDS = 9
@@ -65,31 +65,19 @@ const ANSWER = Buffer.from(
     'Content-Length: 1024\r\nConnection: keep-alive\r\n\r\n',
 )
 
-/** Nanoseconds of a pick among `count` instances of two workers. */
+/** Nanoseconds of a pick among `count` instances, each with requests under way. */
 export function pickCost(balance: Balance, count: number): number {
-  const segment = new Float64Array(createSegment(2))
+  const segment = createSegment(2)
+  const books = {counters: laneOf(segment, 0), loads: loadsOf(segment), lanes: 2, resolutions: new Int32Array(1)}
   const states = new Int32Array(createSegment(1))
-  const members = Array.from({length: count}, (_, index): MemberEntry => {
-    const key = `http://10.0.${index >> 8}.${index & 255}:80`
-    const instance = {
-      key,
-      scheme: 'http',
-      host: `10.0.${index >> 8}.${index & 255}`,
-      port: 80,
-      tls: null,
-      keepalive: {idle: 64, timeoutMs: 60_000},
-      slot: index,
-    } as const
-    return {
-      id: '',
-      origin: new Origin(instance, segment, recordOf(index), segment),
-      basePath: '',
-      weight: 1,
-      isBackup: false,
-      isDown: false,
-      states,
-      at: memberRecord(recordOf(index)),
-    }
+  const members = Array.from({length: count}, (_, slot) => {
+    const host = `10.0.${slot >> 8}.${slot & 255}`
+    const keepalive = {idle: 64, timeoutMs: 60_000}
+    const instance = {key: `http://${host}:80`, scheme: 'http', host, port: 80, tls: null, keepalive, slot} as const
+    const origin = new Origin(instance, books)
+    // In an order in which the least loaded one is not soon found.
+    origin.loads[origin.load] = 1 + ((slot * 7919) % 31)
+    return new MemberEntry({id: '', basePath: '', weight: 1, isBackup: false, isDown: false, slot}, origin, states, 0)
   })
   const pool = {
     key: 's',
@@ -105,18 +93,26 @@ export function pickCost(balance: Balance, count: number): number {
     queue: null,
     slot: 0,
   }
-  const entry = new PoolEntry(pool, members, new Int32Array(new SharedArrayBuffer(64)), 0)
+  const place = {states: new Int32Array(new SharedArrayBuffer(64)), at: 0, own: 0, ticks: new Ticks(), waiting: null}
+  const entry = new PoolEntry(pool, members, place)
   const head = new RequestHead()
   const client = {isTrusted: false, address: '10.1.2.3'} as unknown as ClientConnection
-  return nanoseconds(50_000, i => pick(entry, {client} as unknown as Exchange, head, PATHS[i % PATHS.length] ?? ''))
+  const exchange = {client} as unknown as Exchange
+  return nanoseconds(50_000, i => pick(entry, exchange, head, PATHS[i % PATHS.length] ?? ''))
 }
 
-const BALANCES: readonly Balance[] = [
+export const BALANCES: readonly Balance[] = [
   {kind: 'round-robin'},
   {kind: 'least-connections'},
   {kind: 'random-two'},
   {kind: 'hash', by: {kind: 'uri'}},
+  {kind: 'hash', by: {kind: 'client'}},
 ]
+
+/** What people call it: 'hash by uri'. */
+export function nameOf(balance: Balance): string {
+  return balance.kind === 'hash' ? `hash by ${balance.by.kind}` : balance.kind
+}
 
 /** Name and nanoseconds of each step. */
 export function microBenchmarks(): (readonly [string, number])[] {
@@ -143,6 +139,6 @@ export function microBenchmarks(): (readonly [string, number])[] {
     ['match among 10 routes', matchCost(10)],
     ['match among 10,000 routes', matchCost(10_000)],
     ['match among 100,000 routes', matchCost(100_000)],
-    ...BALANCES.map(balance => [`pick among 300 instances, ${balance.kind}`, pickCost(balance, 300)] as const),
+    ...BALANCES.map(balance => [`pick among 300 busy instances, ${nameOf(balance)}`, pickCost(balance, 300)] as const),
   ]
 }

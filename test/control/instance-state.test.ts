@@ -3,13 +3,13 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {Lease} from '../../src/admin/protocol.ts'
-import {type CheckVerdict, type Ejection, observe} from '../../src/control/instance-state.ts'
+import {type CheckVerdict, observe} from '../../src/control/instance-state.ts'
 import {listMembers} from '../../src/router/member-list.ts'
 import type {MemberState, Resolved} from '../../src/snapshot/data-plane.ts'
 import {compiled} from '../helpers/written.ts'
 
 const LEASE: Lease = {id: '', since: '', until: '2026-01-01T00:10:00.000Z', who: 'ada', why: 'new version'}
-const WELL: MemberState = {isDown: false, isDrained: false}
+const WELL: MemberState = {isDown: false, isDrained: false, isEjected: false, ejectedForMs: 0}
 const FOUND: Resolved = {addresses: ['10.0.0.1'], reason: ''}
 const GONE: Resolved = {addresses: [], reason: 'app: ENOTFOUND'}
 const KEPT: Resolved = {addresses: ['10.0.0.1'], reason: 'app: ESERVFAIL, last answer kept'}
@@ -17,7 +17,7 @@ const KEPT: Resolved = {addresses: ['10.0.0.1'], reason: 'app: ESERVFAIL, last a
 type Facts = {
   readonly written?: string
   readonly lease?: Lease
-  readonly member?: Partial<MemberState & Ejection>
+  readonly member?: Partial<MemberState>
   readonly name?: Resolved | null
   readonly verdict?: CheckVerdict | null
 }

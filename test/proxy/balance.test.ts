@@ -7,6 +7,8 @@ import {clientOf} from '../helpers/client.ts'
 import {type Origin, originThatAnswers} from '../helpers/origin.ts'
 import {proxyServing} from '../helpers/proxy.ts'
 import {scoped} from '../helpers/scoped.ts'
+import {serviceOf as heldService, holdingOrigin} from '../helpers/service.ts'
+import {until} from '../helpers/until.ts'
 import {compiled} from '../helpers/written.ts'
 
 const POLICIES = ['round-robin', 'least-connections', 'random-two', 'hash'] as const
@@ -100,6 +102,30 @@ test(
       Object.values(counts).map(list => list?.length),
       [100, 100, 100],
     )
+  }),
+)
+
+test(
+  'two workers give each instance as many requests under way as one would',
+  scoped(async scope => {
+    for (const workers of [1, 2]) {
+      const origins = [await holdingOrigin(scope), await holdingOrigin(scope), await holdingOrigin(scope)]
+      const {begin, plane} = await heldService(scope, origins, 'balance: least-connections', {workers})
+      const counts = () => origins.map(({held}) => held.length)
+      for (let i = 1; i <= 30; i++) {
+        await begin()
+        await until('the request', () => counts().reduce((sum, count) => sum + count) === i)
+        assert.ok(Math.max(...counts()) - Math.min(...counts()) <= 1, counts().join())
+      }
+      // The one that answers gets the next ones.
+      for (let i = 0; i < 4; i++) origins[1]?.release()
+      const inFlight = () => origins.map(({url}) => plane.instanceStats(url).inFlight)
+      await until('the answers', () => inFlight().join() === '10,6,10')
+      for (let i = 0; i < 4; i++) {
+        await begin()
+        await until('the request', () => origins[1]?.held.length === 7 + i)
+      }
+    }
   }),
 )
 

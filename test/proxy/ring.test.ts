@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import {hashOf} from '../../src/base/hash.ts'
 import {Origin} from '../../src/proxy/origin.ts'
 import {createRing, nextOnRing} from '../../src/proxy/ring.ts'
-import type {MemberEntry} from '../../src/proxy/table.ts'
+import {MemberEntry} from '../../src/proxy/table.ts'
 import {MEMBER_FIELDS} from '../../src/scoreboard/member.ts'
 
 const KEYS = Array.from({length: 20_000}, (_, i) => hashOf(`10.${i >> 12}.${(i >> 6) & 63}.${i & 63}`))
@@ -20,9 +20,9 @@ function membersOf(count: number, weight: (index: number) => number = () => 1): 
       keepalive: {idle: 64, timeoutMs: 60_000},
       slot: 0,
     } as const
-    const origin = new Origin(instance, counters, 0, counters)
-    const states = new Int32Array(MEMBER_FIELDS)
-    return {id: '', origin, basePath: '', weight: weight(index), isBackup: false, isDown: false, states, at: 0}
+    const books = {counters, loads: new Int32Array(1), lanes: 1, resolutions: new Int32Array(1)}
+    const written = {id: '', basePath: '', weight: weight(index), isBackup: false, isDown: false, slot: 0}
+    return new MemberEntry(written, new Origin(instance, books), new Int32Array(MEMBER_FIELDS), 0)
   })
 }
 

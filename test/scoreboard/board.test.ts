@@ -1,7 +1,18 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {createBoard} from '../../src/scoreboard/board.ts'
-import {ERRORS, FIELDS, IN_FLIGHT, laneOf, REQUESTS, recordOf, SLOTS, segmentOf} from '../../src/scoreboard/segment.ts'
+import {
+  ERRORS,
+  FIELDS,
+  IN_FLIGHT,
+  laneOf,
+  loadOf,
+  loadsOf,
+  REQUESTS,
+  recordOf,
+  SLOTS,
+  segmentOf,
+} from '../../src/scoreboard/segment.ts'
 
 const NONE = {requests: 0, errors: 0, inFlight: 0, bytesIn: 0, bytesOut: 0, copiesDropped: 0}
 
@@ -57,6 +68,26 @@ test('what a dead worker had under way is forgotten, what it counted is not', ()
   count(board, slot, 0, REQUESTS, 9)
   board.forgetInFlight(0)
   assert.equal(board.read('a'), {...NONE, requests: 9, inFlight: 2})
+})
+
+test('of the requests under way in all workers together, those of a dead one are taken away', () => {
+  const board = createBoard(2, 'loads')
+  const slot = board.slotOf('a')
+  count(board, slot, 0, IN_FLIGHT, 5)
+  count(board, slot, 1, IN_FLIGHT, 2)
+  const loads = loadsOf(board.segments()[0] ?? new SharedArrayBuffer(0))
+  loads[loadOf(slot)] = 7
+  board.forgetInFlight(0)
+  assert.is(loads[loadOf(slot)], 2)
+})
+
+test('a slot for a state of any kind is given up whatever it holds', () => {
+  const board = createBoard(1, 'states')
+  const slot = board.slotOf('a')
+  count(board, slot, 0, IN_FLIGHT, 5)
+  board.retain([], 0)
+  board.retain([], 601_000)
+  assert.is(board.slotOf('b'), slot)
 })
 
 test.run()

@@ -92,7 +92,7 @@ function compilePool(
 ): string {
   if (to.target !== undefined) {
     const tls = compileUpstreamTls(to.upstreamTls, file, references)
-    return pools.ofTarget(to.target, tls, compileKeepalive(to.keepalive), to.health)
+    return pools.ofTarget(to.target, tls, compileKeepalive(to.keepalive), to.health, to)
   }
   const service = services.get(to.service ?? '')
   if (!service) throw new Error(`a route names no service that there is: ${to.service}`)

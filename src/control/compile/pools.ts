@@ -1,8 +1,9 @@
 // Pools and their instances, each once, however many routes share them.
 
 import type {Balance, Check, HashBy, Instance, Keepalive, Member, Pool, UpstreamTls} from '../../snapshot/snapshot.ts'
-import type {Health, Service, ServiceInstance} from '../config/types.ts'
+import type {Health, Route, Service, ServiceInstance} from '../config/types.ts'
 import {createChecks} from './checks.ts'
+import {compileGuards} from './guards.ts'
 import {compileKeepalive, DEFAULT_KEEPALIVE} from './keepalive.ts'
 import {rotationOf} from './rotation.ts'
 import {compileSticky} from './sticky.ts'
@@ -15,6 +16,7 @@ export type Pools = {
     tls: Partial<UpstreamTls> | null,
     keepalive: Keepalive,
     health?: Health | 'off' | false,
+    guarded?: Pick<Route, 'passive' | 'circuit' | 'maxConnections' | 'queue'>,
   ): string
   /** Key of the pool of a service. */
   ofService(service: Service, tls: Partial<UpstreamTls> | null): string
@@ -54,16 +56,18 @@ export function createPools(): Pools {
   return {
     // Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances
     // that are checked or kept differently are different ones, even at one address, and so are pools whose health is
-    // asked for.
-    ofTarget(target, tls, keepalive, health) {
+    // asked for, or that are guarded differently.
+    ofTarget(target, tls, keepalive, health, guarded = {}) {
+      const {guards, mark} = compileGuards(guarded)
       const isPlain = tls === null && keepalive === DEFAULT_KEEPALIVE
-      if (isPlain && !health && pools.has(target)) return target
+      if (isPlain && !health && mark === '' && pools.has(target)) return target
       const only = member(target, {url: target}, tls, keepalive, health)
       const plain = isPlain ? target : `${target} ${only.instance}`
-      const key = only.check === null ? plain : `${target} ${only.check}`
+      const unguarded = only.check === null ? plain : `${target} ${only.check}`
+      const key = mark === '' ? unguarded : `${unguarded} ${mark}`
       // Routes that do not ask must not see the verdict of those that do.
-      const members = [only.check === null ? only : {...only, key}]
-      pools.set(key, {...PLAIN, key, name: target, members, rotation: [0]})
+      const members = [only.check === null && mark === '' ? only : {...only, key}]
+      pools.set(key, {...PLAIN, ...guards, key, name: target, members, rotation: [0]})
       return key
     },
     // A target is a URL and a slug is none, so their keys cannot meet.
@@ -74,8 +78,10 @@ export function createPools(): Pools {
         .map(written => (typeof written === 'string' ? {url: written} : written))
         .map(written => member(key, written, tls, compileKeepalive(service.keepalive), service.health))
       const rotation = rotationOf(members.map(({weight, isBackup, isDown}) => (isBackup || isDown ? 0 : weight)))
+      const {guards} = compileGuards(service)
       pools.set(key, {
         ...PLAIN,
+        ...guards,
         key,
         name: key,
         members,
@@ -97,11 +103,6 @@ export function createPools(): Pools {
 const PLAIN = {
   balance: {kind: 'round-robin'},
   sticky: null,
-  slowStartMs: 0,
-  passive: null,
-  circuit: null,
-  maxInFlight: 0,
-  queue: null,
 } as const satisfies Partial<Pool>
 
 // Ids of members differ like their keys do, and are short where nothing is lost: 'orders@10.0.0.1:8080' and

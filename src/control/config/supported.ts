@@ -31,6 +31,10 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     retry: true,
     keepalive: true,
     upstreamTls: true,
+    passive: true,
+    circuit: true,
+    maxConnections: true,
+    queue: true,
   },
   host: {name: true},
   service: {
@@ -42,6 +46,11 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     sticky: true,
     keepalive: true,
     upstreamTls: true,
+    passive: true,
+    circuit: true,
+    slowStart: true,
+    maxConnections: true,
+    queue: true,
   },
   settings: {
     $schema: true,

@@ -78,7 +78,8 @@ export class ClientConnection implements Timed {
     }
     exchange.isPersistent &&= exchange.isRequestDone && !endsConnection(code) && !this.thread.isDraining
     const isHead = exchange.method === 'HEAD'
-    this.answer(exchange, failureAnswer(code, this.thread.ticks.dateField, isHead, !exchange.isPersistent))
+    const {isPersistent, retryAfterS} = exchange
+    this.answer(exchange, failureAnswer(code, this.thread.ticks.dateField, isHead, !isPersistent, retryAfterS))
   }
 
   /** A request that cannot be read: there is no telling where the next one begins, so the connection ends. */
@@ -297,6 +298,7 @@ function onClose(client: ClientConnection, address: string): void {
   if (exchange) {
     client.exchange = null
     exchange.upstream?.abort()
+    exchange.isAbandoned = true
     finishExchange(exchange)
   }
   client.tunnel?.onClose()

@@ -6,9 +6,10 @@ import type {IncomingMessage} from 'node:http'
 import type {Socket} from 'node:net'
 import httpProxy from 'http-proxy'
 import {codeOf} from '../../base/errors.ts'
-import {countAttempt, type Exchange, endAttempt} from '../exchange.ts'
+import {type Exchange, endAttempt} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import {mayTryAgain} from '../retry.ts'
+import {enter} from '../wait-queue.ts'
 import {isAgreed} from './handshake.ts'
 import {Tunnel} from './tunnel.ts'
 import {relayAnswer, switchingHeaders} from './tunnel-answer.ts'
@@ -17,13 +18,14 @@ import {failureOfConnect, isUnreachable} from './upstream.ts'
 /** Asks the instance for the upgrade that the client asked for. */
 export function openTunnel(exchange: Exchange): void {
   const {client, member, route} = exchange
-  const origin = member?.origin
-  if (!origin || !route || origin.addresses.length === 0) {
-    exchange.isPersistent = false
-    client.fail(exchange, origin ? 'name-unresolved' : 'no-instance')
+  // What comes behind an answer of ours may be a request or may be frames.
+  exchange.isPersistent = false
+  if (!member || !route || member.origin.addresses.length === 0) {
+    client.fail(exchange, member ? 'name-unresolved' : exchange.refusal)
     return
   }
-  countAttempt(exchange, origin)
+  if (!enter(exchange, member, openTunnel)) return
+  const {origin} = exchange.member ?? member
   const tunnel = new Tunnel(exchange, route, origin)
   client.tunnel = tunnel
   client.deadlineMs = client.thread.ticks.nowMs + route.timeouts.connectMs + route.timeouts.responseMs

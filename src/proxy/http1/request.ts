@@ -100,7 +100,6 @@ function passOn(
   const {pseudonym} = client.thread.edge
   if (table.forward.via && isLoop(head.via, pseudonym)) return 'loop-detected'
   const target = rewritePath(path, entry.head?.rewrite ?? null) + query
-  exchange.member = entry.pool && pick(entry.pool, exchange, head, target)
   exchange.takesTrailers = head.takesTrailers && head.minor === 1
   const isUpgrade = head.upgrade === 'websocket'
   if (isUpgrade && !isHandshake(head)) {
@@ -108,6 +107,7 @@ function passOn(
     exchange.isPersistent = false
     return 'upgrade-invalid'
   }
+  exchange.member = entry.pool && pick(entry.pool, exchange, head, target)
   exchange.requestHead = composeHead(client, exchange, head, table, entry, target)
   if (isUpgrade) {
     openTunnel(exchange)

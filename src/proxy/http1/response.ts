@@ -2,6 +2,7 @@
 // it comes. Interim answers go through, up to a bound.
 
 import type {HeadPolicy} from '../../snapshot/snapshot.ts'
+import {settleProbeByStatus} from '../circuit.ts'
 import type {Exchange} from '../exchange.ts'
 import {editFields, restorePaths} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
@@ -126,6 +127,7 @@ export class ResponseReader {
     const thread = this.#upstream.thread
     exchange.status = head.status
     exchange.hasAnswerBegun = true
+    if (exchange.isProbe) settleProbeByStatus(exchange, head.status)
     // Whoever answers before the request has ended leaves a client that is still sending: both connections end.
     exchange.isPersistent &&= exchange.isRequestDone && !thread.isDraining
     this.#isReusable = head.isPersistent && exchange.isRequestDone

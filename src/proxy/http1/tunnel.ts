@@ -3,6 +3,7 @@
 import type {ClientRequest} from 'node:http'
 import type {Socket} from 'node:net'
 import {BYTES_IN, BYTES_OUT} from '../../scoreboard/segment.ts'
+import {settleCircuit} from '../circuit.ts'
 import type {Exchange} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import type {Origin} from '../origin.ts'
@@ -69,6 +70,7 @@ export class Tunnel {
   begin(status: number): void {
     this.exchange.status = status
     this.exchange.hasAnswerBegun = true
+    if (this.exchange.circuit !== null) settleCircuit(this.exchange, status >= 502 && status <= 504)
     this.#turn()
   }
 

@@ -6,12 +6,13 @@ import {connect, type Socket} from 'node:net'
 import {connect as connectTls} from 'node:tls'
 import {codeOf} from '../../base/errors.ts'
 import type {Timeouts} from '../../snapshot/snapshot.ts'
-import {countAttempt, type Exchange, endAttempt} from '../exchange.ts'
+import {type Exchange, endAttempt} from '../exchange.ts'
 import {FAILURES, type FailureCode} from '../failure.ts'
 import type {Origin} from '../origin.ts'
 import {isIdempotent, mayRetryAnswer, mayTryAgain} from '../retry.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
+import {enter} from '../wait-queue.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
@@ -129,7 +130,7 @@ export class UpstreamConnection implements Timed {
     if (!mayRetryAnswer(exchange, status)) return false
     if (isReusable) this.release(true)
     else this.abort()
-    endAttempt(exchange, true)
+    endAttempt(exchange, true, status)
     forward(exchange)
     return true
   }
@@ -161,16 +162,13 @@ export class UpstreamConnection implements Timed {
 
 /** Sends the request of an exchange to its instance, over an idle connection or a new one. */
 export function forward(exchange: Exchange): void {
-  const origin = exchange.member?.origin
-  if (!origin) {
-    exchange.client.fail(exchange, 'no-instance')
+  const {member} = exchange
+  if (!member || member.origin.addresses.length === 0) {
+    exchange.client.fail(exchange, member ? 'name-unresolved' : exchange.refusal)
     return
   }
-  if (origin.addresses.length === 0) {
-    exchange.client.fail(exchange, 'name-unresolved')
-    return
-  }
-  countAttempt(exchange, origin)
+  if (!enter(exchange, member, forward)) return
+  const {origin} = exchange.member ?? member
   const idle = exchange.tries === 0 ? origin.takeIdle(exchange.client.thread.ticks.nowMs) : undefined
   if (idle) {
     begin(idle, exchange)
@@ -279,7 +277,8 @@ function onClose(this: Socket): void {
   const code = failureOf(upstream, exchange)
   if (mayRetry(exchange, upstream, code)) {
     exchange.tries++
-    endAttempt(exchange, true)
+    // An instance may close an idle connection when it likes.
+    endAttempt(exchange, false)
     forward(exchange)
   } else if (mayTryAgain(exchange, code)) {
     endAttempt(exchange, true)

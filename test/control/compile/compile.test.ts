@@ -4,6 +4,7 @@ import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {asciiAuthority, asciiPath, asciiUrl, fieldLine} from '../../../src/control/compile/ascii.ts'
 import {DEFAULT_HEALTH} from '../../../src/control/compile/checks.ts'
+import {DEFAULT_CIRCUIT, DEFAULT_PASSIVE, DEFAULT_QUEUE} from '../../../src/control/compile/guards.ts'
 import {DEFAULT_WORDS} from '../../../src/control/compile/keepalive.ts'
 import {DEFAULT_RETRY} from '../../../src/control/compile/retry.ts'
 import {readTarget} from '../../../src/control/compile/target.ts'
@@ -66,6 +67,9 @@ for (const [name, defaults] of Object.entries({
   timeouts: DEFAULT_TIMEOUTS,
   retry: DEFAULT_RETRY,
   keepalive: DEFAULT_WORDS,
+  passive: DEFAULT_PASSIVE,
+  circuit: DEFAULT_CIRCUIT,
+  queue: DEFAULT_QUEUE,
 })) {
   test(`the defaults of ${name} are those of the schema`, () => {
     const path = join(import.meta.dirname, '../../../schemas/defs.schema.json')
