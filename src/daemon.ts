@@ -13,6 +13,7 @@ import {readVersion} from './base/version.ts'
 import type {Config, Placed} from './control/config/config.ts'
 import {fillDefaults} from './control/config/defaults.ts'
 import type {Settings} from './control/config/settings.ts'
+import {createSource} from './control/create-source.ts'
 import {createHealth, type Health} from './control/health/health.ts'
 import {addCondition, joinHealth} from './control/instance-conditions.ts'
 import {createInstances, type Instances} from './control/instances.ts'
@@ -103,7 +104,8 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     })
     scope.own(instances, owned => owned.close())
     await instances.load()
-    const reconciler = createReconciler({settings, clock, log, plane: instances, resolver, health})
+    const source = await createSource(settings, {clock, log})
+    const reconciler = createReconciler({settings, source, clock, log, plane: instances, resolver, health})
     const operations = createOperations(
       settings,
       reconciler,

@@ -6,6 +6,7 @@ import type {Clock} from '../base/clock.ts'
 export type ConditionType =
   | 'Drift'
   | 'ValidationFailed'
+  | 'VerificationFailed'
   | 'GuardRefused'
   | 'RoutesMissing'
   | 'GitOperationFailed'

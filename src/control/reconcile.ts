@@ -7,28 +7,22 @@
 
 import type {Status} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
-import {AppError, EXIT, messageOf} from '../base/errors.ts'
+import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {releaseMemory} from '../base/memory.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
-import {createConditions} from './conditions.ts'
+import {createConditions, type Holding} from './conditions.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
-import {readRoutesFolder} from './config/files.ts'
 import type {Settings} from './config/settings.ts'
-import {findGitDir, operationUnderWay} from './gitops/git-dir.ts'
 import {createLastGood, type LastGood} from './gitops/last-good.ts'
-import {contentHash, nameRevision} from './gitops/revision.ts'
-import {createSettler} from './gitops/settle.ts'
-import {readStable} from './gitops/stable.ts'
-import {createWatch, type Watch, type WatchReason} from './gitops/watch.ts'
 import type {Health} from './health/health.ts'
 import type {Resolver} from './registry/resolve.ts'
+import type {ReadSet, Source, Trigger} from './source.ts'
+import {recover, StartRefused} from './start.ts'
 import {createJudge, logDiagnostics, type Refusal, refused, type ServableSet, type Verdict} from './verdict.ts'
-
-export type Trigger = 'start' | 'admin' | 'signal' | 'timer' | WatchReason
 
 export type Reconciler = {
   /** The first load: resolves when something is served; throws StartRefused when there is nothing that could be. */
@@ -52,63 +46,43 @@ export type View = Pick<Status, 'sync' | 'health' | 'revision' | 'conditions'> &
 }
 
 export type ReconcilerParts = {
-  readonly settings: Pick<Settings, 'routes' | 'routesLabel' | 'state' | 'git' | 'permit' | 'forward'>
+  readonly settings: Pick<Settings, 'state' | 'permit' | 'forward'> & {
+    readonly git: Pick<Settings['git'], 'allowEmpty'>
+  }
+  readonly source: Source
   readonly clock: Clock
   readonly log: Log
   readonly plane: Pick<DataPlane, 'apply'>
   readonly resolver: Pick<Resolver, 'watch'>
   readonly health: Pick<Health, 'prepare' | 'watch'>
-  /** Given by tests that have the disk or the reading fail. */
+  /** Given by tests that have the disk fail. */
   readonly lastGood?: LastGood
-  readonly readFolder?: typeof readRoutesFolder
-  readonly rescanMs?: number
 }
 
-/** A first start with nothing to serve. */
-export class StartRefused extends AppError {
-  readonly diagnostics: readonly Diagnostic[]
-
-  constructor(message: string, hint: string, diagnostics: readonly Diagnostic[]) {
-    super(message, {hint, exitCode: EXIT.findings})
-    this.name = 'StartRefused'
-    this.diagnostics = diagnostics
-  }
-}
-
-// A merge that lies around must not keep a daemon from starting; the run after the start waits the usual time.
-const BLOCKED_AT_START_MS = 2_000
 /** Routes from which on a start leaves more memory behind than it needs to go on. */
 const LARGE_START = 10_000
-const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000} as const
-
-type Read = {
-  readonly files: readonly SourceFile[]
-  readonly diagnostics: readonly Diagnostic[]
-  readonly missing: boolean
-  readonly revision: string
-  readonly gitProblem: string | null
-  /** The same for the same bytes. */
-  readonly key: string
-}
+const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_000} as const
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, clock, log, plane, resolver, health, readFolder = readRoutesFolder} = parts
-  const {routes: root, routesLabel: label} = settings
+  const {settings, source, clock, log, plane, resolver, health} = parts
+  const {label} = source
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
-  const judge = createJudge(settings)
+  const judge = createJudge(source, settings)
   const conditions = createConditions(clock)
-  const settler = createSettler(clock, () => blockedAt(root))
   const listeners = new Set<(view: View) => void>()
 
   let served: ServableSet | null = null
   let sync: View['sync'] = {state: 'OutOfSync', reason: 'Starting', message: 'nothing has been read yet'}
   let fetched: string | null = null
   let failed: string | null = null
+  let verified: string | null = null
+  // The commit that is served, in full.
+  let base: string | null = null
   let judged: {readonly key: string; readonly refusal: Refusal | null} | null = null
   let starting = true
   let startFailure: unknown = null
   const firstRun = Promise.withResolvers<void>()
-  let watch: Watch | null = null
+  let watch: {close(): Promise<void>} | null = null
   let due: Trigger | null = null
   let running: Promise<void> | null = null
   let cancelAgain = () => {}
@@ -116,7 +90,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   function tick(trigger: Trigger): void {
     if (closed) return
-    if (trigger === 'watch' || trigger === 'rescan') settler.touch()
+    source.noticed(trigger)
     due = trigger
     // Ticks before the first load belong to it.
     if (!starting || trigger === 'start') running ??= loop()
@@ -148,25 +122,43 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   async function run(trigger: Trigger): Promise<void> {
-    const blocked = await settler.settled(starting ? BLOCKED_AT_START_MS : undefined)
+    const blocked = await source.settled(starting)
     due = starting && blocked !== null ? 'timer' : null
     if (closed) return
-    const read = await readStable(root, readAll)
-    if (read === null) return keepsChanging()
-    if (!starting && blocked === null && (await blockedAt(root)) !== null) {
-      // Git began while we read, and may have written some of the files already.
-      due ??= 'timer'
-      return
+    const read = await source.read({starting, blocked, base})
+    if (closed) return
+    switch (read.kind) {
+      case 'again':
+        due ??= 'timer'
+        return
+      case 'changing':
+        return keepsChanging(read.message)
+      case 'unreadable':
+        return unreadable(read.problem)
+      case 'set':
+        return take(read.set, trigger)
     }
-    conditions.put(
-      'Drift',
-      blocked === null ? null : {reason: 'GitBusy', message: `${blocked}; ${label} is read as it is`},
-    )
-    conditions.put(
-      'GitOperationFailed',
-      read.gitProblem === null ? null : {reason: 'Refused', message: read.gitProblem},
-    )
+  }
+
+  async function keepsChanging(message: string): Promise<void> {
+    conditions.put('Drift', {reason: 'KeepsChanging', message})
+    again(AGAIN_MS.changing)
+    if (starting) await serveLastGood(message, [])
+  }
+
+  async function unreadable(problem: Holding): Promise<void> {
+    judged = null
+    sync = {state: 'OutOfSync', reason: 'GitOperationFailed', message: problem.message}
+    conditions.put('GitOperationFailed', problem)
+    again(AGAIN_MS.unreadable)
+    if (starting) await serveLastGood(problem.message, [])
+  }
+
+  async function take(read: ReadSet, trigger: Trigger): Promise<void> {
+    conditions.put('Drift', read.drift)
+    conditions.put('GitOperationFailed', read.gitProblem)
     fetched = read.revision
+    verified = read.verified ?? verified
     if (judged?.key === read.key) return repeat(read, judged.refusal)
     const verdict = await judgeRead(read)
     if (verdict.kind === 'refused') await refuse(read, verdict.refusal)
@@ -174,23 +166,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     judged = {key: read.key, refusal: verdict.kind === 'refused' ? verdict.refusal : null}
   }
 
-  // What was read is a mix of two sets, so it is not looked at.
-  async function keepsChanging(): Promise<void> {
-    const message = `${label} kept changing while it was read`
-    conditions.put('Drift', {reason: 'KeepsChanging', message})
-    again(AGAIN_MS.changing)
-    if (starting) await serveLastGood(message, [])
-  }
-
-  async function readAll(): Promise<Read> {
-    const {files, diagnostics, missing} = await readFolder(root, label)
-    const {revision, problem} = await nameRevision(root, files)
-    const key = JSON.stringify([missing, contentHash(files), diagnostics.map(({file, message}) => [file, message])])
-    return {files, diagnostics, missing, revision, gitProblem: problem, key}
-  }
-
   // The same bytes again: nothing new to say but, after a commit, another name.
-  async function repeat({revision, files}: Read, refusal: Refusal | null): Promise<void> {
+  async function repeat({revision, commit, files}: ReadSet, refusal: Refusal | null): Promise<void> {
     if (refusal !== null) {
       failed = revision
       return
@@ -200,12 +177,14 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       served = {...served, snapshot: {...served.snapshot, revision}}
       log.info('the same routes under another name', {revision})
     }
+    base = commit
     await remember(revision, files)
   }
 
-  async function judgeRead({files, revision, diagnostics, missing}: Read): Promise<Verdict> {
+  async function judgeRead({files, revision, diagnostics, missing, refusal, commit}: ReadSet): Promise<Verdict> {
+    if (refusal !== null) return {kind: 'refused', refusal}
     if (missing) return refused('RoutesMissing', `${label} is missing`)
-    const verdict = await judge(files, revision, diagnostics)
+    const verdict = await judge(files, revision, diagnostics, source.repositoryAt(commit))
     if (verdict.kind === 'refused' || verdict.set.snapshot.routes.length > 0 || settings.git.allowEmpty) return verdict
     const before = served === null ? await routesOfLastGood() : served.snapshot.routes.length
     if (before === 0) return verdict
@@ -213,13 +192,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   async function routesOfLastGood(): Promise<number> {
-    const kept = await lastGood.load()
-    if (kept.kind === 'broken') log.warn('the last good configuration is unusable', {why: kept.reason})
-    const verdict = kept.kind === 'set' ? await judge(kept.files, kept.revision) : null
-    return verdict?.kind === 'accepted' ? verdict.set.snapshot.routes.length : 0
+    const kept = await recover(lastGood, judge, source)
+    if (kept.kind === 'none' && kept.broken) log.warn('the last good configuration is unusable', {why: kept.why})
+    return kept.kind === 'set' ? kept.set.snapshot.routes.length : 0
   }
 
-  async function refuse({revision}: Read, {type, message, diagnostics}: Refusal): Promise<void> {
+  async function refuse({revision}: ReadSet, {type, message, diagnostics}: Refusal): Promise<void> {
     failed = revision
     sync = {state: 'OutOfSync', reason: type, message}
     for (const other of REFUSALS) conditions.put(other, other === type ? {reason: type, message, revision} : null)
@@ -229,7 +207,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (starting) await serveLastGood(message, diagnostics)
   }
 
-  async function accept(read: Read, {set, warnings}: Verdict & {kind: 'accepted'}, trigger: Trigger): Promise<void> {
+  async function accept(read: ReadSet, {set, warnings}: Verdict & {kind: 'accepted'}, trigger: Trigger): Promise<void> {
     const before = served?.snapshot
     logDiagnostics(log, warnings)
     if (before?.content === set.snapshot.content) {
@@ -240,6 +218,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       log.info('applied', {revision: read.revision, routes: set.snapshot.routes.length, trigger})
       if (set.snapshot.routes.length === 0) log.warn(`${label} has no routes: every request is answered with 404`)
     }
+    base = read.commit
     failed = null
     sync = {state: 'Synced', reason: 'Applied', message: ''}
     for (const type of REFUSALS) conditions.put(type, null)
@@ -269,7 +248,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   async function remember(revision: string, files: readonly SourceFile[]): Promise<void> {
     try {
-      await lastGood.remember(revision, files)
+      await lastGood.remember(revision, files, base)
       conditions.put('StateUnwritable', null)
     } catch (error) {
       const message = `last good cannot be written to ${settings.state}: ${messageOf(error)}`
@@ -281,20 +260,14 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   // A start that routes.d gives nothing to.
   async function serveLastGood(message: string, diagnostics: readonly Diagnostic[]): Promise<void> {
-    const kept = await lastGood.load()
-    if (kept.kind !== 'set') {
-      const why = kept.kind === 'none' ? 'there is no last good configuration' : `last good is unusable: ${kept.reason}`
-      startFailure = new StartRefused(message, `nothing can be served instead: ${why}`, diagnostics)
+    const kept = await recover(lastGood, judge, source)
+    if (kept.kind === 'none') {
+      startFailure = new StartRefused(message, `nothing can be served instead: ${kept.why}`, diagnostics)
       return
     }
-    const verdict = await judge(kept.files, kept.revision)
-    if (verdict.kind === 'refused') {
-      const why = `last good, ${kept.revision}, is no longer valid: ${verdict.refusal.message}`
-      startFailure = new StartRefused(message, `nothing can be served instead: ${why}`, diagnostics)
-      return
-    }
-    await apply(verdict.set)
-    log.warn('serving the last good configuration', {revision: kept.revision, keptAt: kept.at})
+    await apply(kept.set)
+    base = kept.commit
+    log.warn('serving the last good configuration', {revision: kept.set.snapshot.revision, keptAt: kept.keptAt})
   }
 
   function again(ms: number): void {
@@ -308,8 +281,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     return {
       sync,
       health: degraded ? {state: 'Degraded', message: degraded.message} : {state: 'Healthy', message: ''},
-      // Signatures are not verified in a work tree, so nothing is ever 'verified' here.
-      revision: {applied: served?.snapshot.revision ?? null, fetched, verified: null, failed},
+      revision: {applied: served?.snapshot.revision ?? null, fetched, verified, failed},
       conditions: list,
       snapshot: served?.snapshot ?? null,
       config: served?.config ?? null,
@@ -334,8 +306,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   return {
     async start() {
-      const {rescanMs} = parts
-      watch = await createWatch({root, clock, log, tick, ...(rescanMs === undefined ? {} : {rescanMs})})
+      base = await lastGood.commit()
+      watch = await source.watch(tick)
       tick('start')
       await firstRun.promise
       if (startFailure !== null) throw startFailure
@@ -351,7 +323,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       closed = true
       firstRun.resolve()
       cancelAgain()
-      settler.stop()
+      source.stop()
       await watch?.close()
       await running
     },
@@ -360,13 +332,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
 // ---
 
-const REFUSALS = ['ValidationFailed', 'GuardRefused', 'RoutesMissing'] as const
+const REFUSALS = ['ValidationFailed', 'VerificationFailed', 'GuardRefused', 'RoutesMissing'] as const
 const DEGRADING: ReadonlySet<string> = new Set(['StateUnwritable', 'ApplyFailed', 'ReconcileFailed'])
-
-async function blockedAt(root: string): Promise<string | null> {
-  const dir = await findGitDir(root)
-  return dir === null ? null : operationUnderWay(dir)
-}
 
 function hostsOf(snapshot: Snapshot): string[] {
   return [...new Set(snapshot.instances.map(({host}) => host))]

@@ -8,7 +8,7 @@ import {checkInThreads} from './config/check-in-threads.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import {createParseCache, loadConfig} from './config/load.ts'
-import {readReferences} from './config/references.ts'
+import {type RepositoryFiles, readReferences} from './config/references.ts'
 import type {Settings} from './config/settings.ts'
 
 export type Verdict =
@@ -23,27 +23,30 @@ export type ServableSet = {
 }
 
 export type Refusal = {
-  readonly type: 'ValidationFailed' | 'GuardRefused' | 'RoutesMissing'
+  readonly type: 'ValidationFailed' | 'VerificationFailed' | 'GuardRefused' | 'RoutesMissing'
   readonly message: string
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** Loads and compiles a set; `found` is what was already wrong when it was read. */
-export type Judge = (files: readonly SourceFile[], revision: string, found?: readonly Diagnostic[]) => Promise<Verdict>
+/** Loads and compiles a set; `found` is what was already wrong when it was read, `repository` what a commit has beside it. */
+export type Judge = (
+  files: readonly SourceFile[],
+  revision: string,
+  found?: readonly Diagnostic[],
+  repository?: RepositoryFiles | null,
+) => Promise<Verdict>
 
 /** A judge that does not parse again the files of the set it judged before. */
-export function createJudge({
-  routes: root,
-  routesLabel: label,
-  permit,
-  forward,
-}: Pick<Settings, 'routes' | 'routesLabel' | 'permit' | 'forward'>): Judge {
+export function createJudge(
+  {root, label}: {readonly root: string; readonly label: string},
+  {permit, forward}: Pick<Settings, 'permit' | 'forward'>,
+): Judge {
   const cache = createParseCache()
-  return async (files, revision, found = []) => {
+  return async (files, revision, found = [], repository = null) => {
     const unknown = files.filter(({sha256}) => cache.get(sha256) === undefined)
     await checkInThreads(unknown, cache.add)
     const loaded = loadConfig(files, {label, denyTargets: permit.denyTargets, cache})
-    const read = loaded.config === null ? null : await readReferences(loaded.config, {root, label, permit})
+    const read = loaded.config === null ? null : await readReferences(loaded.config, {root, label, permit, repository})
     const diagnostics = [...found, ...loaded.diagnostics, ...(read?.diagnostics ?? [])]
     const errors = diagnostics.filter(({severity}) => severity === 'error')
     if (loaded.config === null || read === null || errors.length > 0)

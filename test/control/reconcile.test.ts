@@ -7,7 +7,9 @@ import {writeAtomic} from '../../src/base/files.ts'
 import type {Fields, Level, Log} from '../../src/base/log.ts'
 import {readRoutesFolder} from '../../src/control/config/files.ts'
 import {createLastGood} from '../../src/control/gitops/last-good.ts'
-import {createReconciler, type Reconciler, type ReconcilerParts, StartRefused} from '../../src/control/reconcile.ts'
+import {createReconciler, type Reconciler, type ReconcilerParts} from '../../src/control/reconcile.ts'
+import {StartRefused} from '../../src/control/start.ts'
+import {createWorktreeSource, type WorktreeParts} from '../../src/control/worktree-source.ts'
 import type {Snapshot} from '../../src/snapshot/snapshot.ts'
 import {createFakeClock, type FakeClock} from '../helpers/clock.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
@@ -527,11 +529,12 @@ type Serving = {
   errors(): string[]
 }
 
-type Options = Partial<Omit<ReconcilerParts, 'settings'>> & {routes?: string; allowEmpty?: boolean; clock?: Clock}
+type Options = Partial<Omit<ReconcilerParts, 'settings'>> &
+  Partial<Pick<WorktreeParts, 'rescanMs' | 'readFolder'>> & {routes?: string; allowEmpty?: boolean; clock?: Clock}
 
 async function serving(
   folder: Folder,
-  {routes = 'routes.d', allowEmpty = false, ...parts}: Options = {},
+  {routes = 'routes.d', allowEmpty = false, rescanMs, readFolder, ...parts}: Options = {},
 ): Promise<Serving> {
   const applied: Snapshot[] = []
   const lines: Line[] = []
@@ -540,15 +543,22 @@ async function serving(
     (message: string, fields: Fields = {}) =>
       void lines.push({level, message, fields})
   const log: Log = {debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error')}
+  const source = createWorktreeSource({
+    root: folder.at(routes),
+    label: 'routes.d',
+    clock: parts.clock ?? systemClock,
+    log,
+    ...(rescanMs === undefined ? {} : {rescanMs}),
+    ...(readFolder === undefined ? {} : {readFolder}),
+  })
   const reconciler = createReconciler({
     settings: {
-      routes: folder.at(routes),
-      routesLabel: 'routes.d',
       state: folder.at('state'),
-      git: {serve: 'worktree', allowEmpty},
+      git: {allowEmpty},
       permit: {files: ['.'], env: [], denyTargets: []},
       forward: {forwarded: false, via: false, requestId: false, traceparent: false},
     },
+    source,
     clock: systemClock,
     log,
     plane: {apply: async snapshot => void applied.push(snapshot)},

@@ -7,14 +7,11 @@ import type {Dirent} from 'node:fs'
 import {readdir, readFile, realpath, stat} from 'node:fs/promises'
 import {basename, join, sep} from 'node:path'
 import {codeOf, messageOf} from '../../base/errors.ts'
-import type {SourceFile} from '../../base/source-file.ts'
+import {SOURCE_BOUNDS, type SourceFile} from '../../base/source-file.ts'
 import type {Diagnostic} from './diagnostic.ts'
 import {wholeFile} from './locate.ts'
 
-const FILE_BYTES_MAX = 16 * 2 ** 20
-const TOTAL_BYTES_MAX = 256 * 2 ** 20
-/** Files and folders together. */
-const ENTRIES_MAX = 50_000
+const {fileBytes: FILE_BYTES_MAX, totalBytes: TOTAL_BYTES_MAX, entries: ENTRIES_MAX} = SOURCE_BOUNDS
 const DEPTH_MAX = 32
 const READS_AT_ONCE = 32
 

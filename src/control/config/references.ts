@@ -6,6 +6,7 @@ import {readFile, realpath, stat} from 'node:fs/promises'
 import {dirname, isAbsolute, join, relative, resolve} from 'node:path'
 import {createSecureContext} from 'node:tls'
 import {messageOf} from '../../base/errors.ts'
+import {credentialPath} from '../../base/secret.ts'
 import type {Config} from './config.ts'
 import type {Diagnostic} from './diagnostic.ts'
 import type {Secret, UpstreamTls} from './types.ts'
@@ -24,6 +25,15 @@ export type ReferenceOptions = {
   readonly root: string
   readonly label: string
   readonly permit: {readonly files: readonly string[]; readonly env: readonly string[]}
+  /** Reads what lies in the repository, when a commit is served; null: everything is read from the disk. */
+  readonly repository?: RepositoryFiles | null
+}
+
+/** The files of a commit, under the paths that they would have on the disk. */
+export type RepositoryFiles = {
+  holds(path: string): boolean
+  /** The text of a file; throws an Error with the reason when there is none. */
+  read(path: string): Promise<string>
 }
 
 /** PEM files have a few KiB; a bundle of all authorities has about 250. */
@@ -101,13 +111,20 @@ async function read(reference: Reference, file: string, options: ReferenceOption
   if (typeof reference === 'string') return readPermitted(reference, file, options)
   if (reference.file !== undefined) return readPermitted(reference.file, file, options)
   if (reference.env !== undefined) return readEnvironment(reference.env, options)
-  return readCredential(reference.credential ?? '')
+  return readFile(credentialPath(reference.credential ?? ''), 'utf8')
 }
 
 // Judged by where the path really leads: a link must not lead out of what is permitted.
-async function readPermitted(path: string, file: string, {root, label, permit}: ReferenceOptions): Promise<string> {
-  const folder = dirname(join(root, relative(label, file)))
-  const real = await realpath(resolve(folder, path))
+async function readPermitted(path: string, file: string, options: ReferenceOptions): Promise<string> {
+  const {root, label, permit, repository} = options
+  const meant = resolve(dirname(join(root, relative(label, file))), path)
+  if (repository?.holds(meant)) {
+    // No link is followed in a commit: the path is where it leads.
+    if (!permit.files.some(entry => isInside(resolve(dirname(root), entry), meant)))
+      throw new Error(`${path} is not in permit.files`)
+    return repository.read(meant)
+  }
+  const real = await realpath(meant)
   const roots = await Promise.all(permit.files.map(entry => realpath(resolve(dirname(root), entry)).catch(() => null)))
   if (!roots.some(entry => entry !== null && isInside(entry, real))) throw new Error(`${path} is not in permit.files`)
   // A pipe would never end, a device might not.
@@ -127,15 +144,6 @@ function readEnvironment(name: string, {permit}: ReferenceOptions): string {
   const value = process.env[name]
   if (value === undefined) throw new Error(`the environment has no ${name}`)
   return value
-}
-
-// systemd.exec(5), LoadCredential=.
-async function readCredential(name: string): Promise<string> {
-  const folder = process.env['CREDENTIALS_DIRECTORY']
-  if (folder === undefined)
-    throw new Error('there is no $CREDENTIALS_DIRECTORY: systemd gives one with LoadCredential=')
-  if (!/^[\w.-]+$/.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a credential`)
-  return readFile(join(folder, name), 'utf8')
 }
 
 function unreadable(file: string, line: number, path: string, why: string): Diagnostic {

@@ -14,6 +14,7 @@ import {fillDefaults} from './defaults.ts'
 import type {Diagnostic} from './diagnostic.ts'
 import {parseText} from './documents.ts'
 import {decodeSource} from './files.ts'
+import {checkGitWords, type GitSettings, gitSettingsOf} from './git-settings.ts'
 import {locateProblems, wholeFile} from './locate.ts'
 import {type Problem, step} from './problem.ts'
 import {checkSchema} from './schema.ts'
@@ -34,7 +35,7 @@ export type Settings = {
   readonly workers: number
   readonly listen: {readonly http: Address | null; readonly https: Address | null; readonly service: Address | null}
   readonly admin: {readonly socket: string; readonly http: Address | null}
-  readonly git: {readonly serve: 'worktree' | 'commit'; readonly allowEmpty: boolean}
+  readonly git: GitSettings
   readonly forward: ForwardHeaders
   readonly permit: {
     readonly files: readonly string[]
@@ -133,6 +134,7 @@ function checkWords(document: SettingsDocument): Problem[] {
       if (!parseCidr(range)) add(step(pointer, index), `${JSON.stringify(range)} is not an address range`)
     }
   }
+  for (const [pointer, message] of checkGitWords(document.git ?? {})) add(`/git${pointer}`, message)
   return problems
 }
 
@@ -153,7 +155,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
     workers: document.workers === 'auto' ? availableParallelism() : document.workers,
     listen: {http: addressOf(listen.http), https: addressOf(listen.https), service: addressOf(listen.service)},
     admin: {socket: resolve(base, admin.socket), http: addressOf(admin.http)},
-    git: {serve: git.serve, allowEmpty: git.allowEmpty},
+    git: gitSettingsOf(git, base),
     forward,
     permit,
     edge: {

@@ -19,9 +19,25 @@ export async function fingerprint(root: string): Promise<string> {
   const [real, files, git] = await Promise.all([
     realpath(root).catch(reason),
     filesBelow(root),
-    dir === null ? 'no git' : gitState(dir),
+    dir === null ? 'no git' : fingerprintHead(dir),
   ])
   return `${real}\n${git}\n${files}`
+}
+
+/**
+ * A text that changes when HEAD of a work tree or a bare repository names another commit: in HEAD itself, in the file of the
+ * branch, in packed-refs or in a reftable. Never throws.
+ */
+export async function fingerprintHead(dir: Omit<GitDir, 'top'>): Promise<string> {
+  const head = (await textOf(join(dir.own, 'HEAD'))).trim()
+  const branch = /^ref: (.+)$/.exec(head)?.[1]
+  const [commit, packed, reftable, operation] = await Promise.all([
+    branch ? textOf(join(dir.common, branch)) : '',
+    timeOf(join(dir.common, 'packed-refs')),
+    timeOf(join(dir.common, 'reftable', 'tables.list')),
+    operationUnderWay(dir),
+  ])
+  return [dir.own, head, commit.trim(), packed, reftable, operation].join(' ')
 }
 
 // ---
@@ -84,19 +100,6 @@ async function mark(root: string, path: string): Promise<string> {
 
 function digits({dev, ino, size, mtimeNs, ctimeNs}: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`
-}
-
-// HEAD may be a commit or a branch; the commit of a branch is in a file of its own, in packed-refs, or in a reftable.
-async function gitState(dir: GitDir): Promise<string> {
-  const head = (await textOf(join(dir.own, 'HEAD'))).trim()
-  const branch = /^ref: (.+)$/.exec(head)?.[1]
-  const [commit, packed, reftable, operation] = await Promise.all([
-    branch ? textOf(join(dir.common, branch)) : '',
-    timeOf(join(dir.common, 'packed-refs')),
-    timeOf(join(dir.common, 'reftable', 'tables.list')),
-    operationUnderWay(dir),
-  ])
-  return [dir.own, head, commit.trim(), packed, reftable, operation].join(' ')
 }
 
 async function textOf(path: string): Promise<string> {

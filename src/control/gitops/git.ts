@@ -13,9 +13,12 @@ export class GitError extends Error {
   readonly kind: GitFailure
   /** What a person can do about it, or null. */
   readonly hint: string | null
+  /** All that git said, of which the message is a line. */
+  readonly said: string
 
-  constructor(kind: GitFailure, message: string, hint: string | null = null) {
+  constructor(kind: GitFailure, message: string, hint: string | null = null, said = message) {
     super(message)
+    this.said = said
     this.name = 'GitError'
     this.kind = kind
     this.hint = hint
@@ -25,35 +28,77 @@ export class GitError extends Error {
 /** Runs `git ARGS…` in a folder and returns its standard output; throws GitError. */
 export type Git = (...args: string[]) => Promise<string>
 
-/** Git in `folder`, which need not exist yet. A process that says nothing for `timeoutMs` is ended. */
-export function openGit(folder: string, timeoutMs = 10_000): Git {
+export type GitOptions = {
+  /** How long git may say nothing before it is ended. */
+  readonly timeoutMs?: number
+  /** `-c NAME=VALUE` for every call; they win over what any file says. */
+  readonly config?: readonly string[]
+  /** Beside what git gets of our environment. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** Ends what runs, and everything that would. */
+  readonly signal?: AbortSignal
+}
+
+/** Git in `folder`, which need not exist yet. A process that says nothing for 10 s is ended, unless said otherwise. */
+export function openGit(folder: string, options: GitOptions = {}): Git {
+  const {timeoutMs = 10_000, config = [], signal} = options
+  const environment = {...gitEnvironment(), ...options.environment}
   return async (...args) => {
     if (!existsSync(folder)) throw new GitError('no-folder', `no such folder: ${folder}`)
     try {
-      return await simpleGit({
+      const answer = simpleGit({
         baseDir: folder,
-        config: ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false'],
-        unsafe: {allowUnsafeHooksPath: true, allowUnsafeFsMonitor: true},
-        allowEnvironment: Object.keys(SET).concat(PASSED),
+        config: ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false', ...config],
+        unsafe: OURS,
+        allowEnvironment: Object.keys(environment),
         completion: {onClose: true, onExit: false},
         timeout: {block: timeoutMs},
+        ...(signal ? {abort: signal} : {}),
         errors: (error, {exitCode, stdErr}) =>
           exitCode === 0
             ? error
             : new Error(Buffer.concat(stdErr).toString().trim() || `git ended with exit code ${exitCode}`),
       })
-        .env(environment())
+        .env(environment)
         .raw(args)
+      return await (signal ? unlessAborted(answer, signal) : answer)
     } catch (error) {
       throw explain(messageOf(error), folder)
     }
   }
 }
 
+/** All that git gets of our environment; for a place that must run it by itself. */
+export function gitEnvironment(): Record<string, string> {
+  const passed: Record<string, string> = {}
+  for (const name of PASSED) {
+    const value = process.env[name]
+    if (value !== undefined) passed[name] = value
+  }
+  return {...passed, ...SET}
+}
+
 // ---
 
+// simple-git guards programs that hand it what strangers wrote. These settings are ours, and tie git down.
+const OURS = {
+  allowUnsafeHooksPath: true,
+  allowUnsafeFsMonitor: true,
+  allowUnsafeConfigPaths: true,
+  allowUnsafeCredentialHelper: true,
+  allowUnsafeGpgProgram: true,
+  allowUnsafeProtocolOverride: true,
+  allowUnsafeSshCommand: true,
+} as const
+
 // LC_ALL because `explain` reads what git says.
-const SET = {GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', GIT_LITERAL_PATHSPECS: '1', LC_ALL: 'C'}
+const SET = {
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_LITERAL_PATHSPECS: '1',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  LC_ALL: 'C',
+}
 
 // All that git may know of our environment. GIT_DIR and its like are left out on purpose: run from a hook, they would
 // answer every question about another repository.
@@ -62,13 +107,13 @@ const PASSED = [
   ...['GIT_AUTHOR_NAME', 'GIT_AUTHOR_EMAIL', 'GIT_COMMITTER_NAME', 'GIT_COMMITTER_EMAIL'],
 ]
 
-function environment(): Record<string, string> {
-  const passed: Record<string, string> = {}
-  for (const name of PASSED) {
-    const value = process.env[name]
-    if (value !== undefined) passed[name] = value
-  }
-  return {...passed, ...SET}
+// An ended git may leave an ssh behind that holds its pipes; nobody waits for that one.
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  const {promise, reject} = Promise.withResolvers<never>()
+  const stop = () => reject(new Error('it was ended'))
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, {once: true})
+  return Promise.race([answer, promise]).finally(() => signal.removeEventListener('abort', stop))
 }
 
 function explain(said: string, folder: string): GitError {
@@ -83,8 +128,11 @@ function explain(said: string, folder: string): GitError {
   if (/not a git repository|must be run in a work tree/i.test(said)) {
     return new GitError('no-repository', `${folder} is not in a git work tree`)
   }
-  return new GitError('failed', firstLine(said))
+  return new GitError('failed', firstLine(said), null, said.slice(0, SAID_MAX))
 }
+
+/** Progress of a long fetch is not worth keeping. */
+const SAID_MAX = 10_000
 
 function firstLine(text: string): string {
   return text.replace(/^((Error|fatal|error): )+/, '').split('\n', 1)[0] ?? ''

@@ -1,7 +1,7 @@
 // The set of files that was served last, kept as source so that a start with a broken or missing routes.d can serve it,
 // also after an upgrade.
 //
-//   last-good/manifest.json     {version, revision, at, files: [{path, sha256}]}
+//   last-good/manifest.json     {version, revision, commit, at, files: [{path, sha256}]}
 //   last-good/blobs/<sha256>    the files, by content
 //
 // Blobs are written first and the manifest last, each atomically, and blobs that the manifest does not name are removed
@@ -16,14 +16,25 @@ import {readTextIfExists, writeAtomic} from '../../base/files.ts'
 import type {SourceFile} from '../../base/source-file.ts'
 
 export type LastGood = {
-  /** Keeps a set. Does nothing when it is kept already; throws what the file system throws. */
-  remember(revision: string, files: readonly SourceFile[]): Promise<void>
+  /**
+   * Keeps a set; `commit` is the full name of the commit that it was read from, if it was. Does nothing when it is kept
+   * already; throws what the file system throws.
+   */
+  remember(revision: string, files: readonly SourceFile[], commit?: string | null): Promise<void>
+  /** The commit of the kept set; null when there is none, or it cannot be read. Never throws. */
+  commit(): Promise<string | null>
   /** The kept set, with every byte verified. Never throws. */
   load(): Promise<Kept>
 }
 
 export type Kept =
-  | {readonly kind: 'set'; readonly revision: string; readonly at: string; readonly files: readonly SourceFile[]}
+  | {
+      readonly kind: 'set'
+      readonly revision: string
+      readonly commit: string | null
+      readonly at: string
+      readonly files: readonly SourceFile[]
+    }
   | {readonly kind: 'none'}
   | {readonly kind: 'broken'; readonly reason: string}
 
@@ -57,17 +68,17 @@ export function createLastGood(state: string, clock: Clock, write: typeof writeA
   }
 
   return {
-    async remember(revision, files) {
+    async remember(revision, files, commit = null) {
       const contents = new Map(files.map(({text}) => entryOf(text)))
       const list = files.map(({path, text}) => ({path, sha256: sha256Of(Buffer.from(text))}))
-      const now = JSON.stringify([revision, list])
+      const now = JSON.stringify([revision, commit, list])
       if (now === kept) return
       kept = ''
       const at = new Date(clock.now()).toISOString()
       try {
         await mkdir(blobs, {recursive: true, mode: 0o700})
         await inParallel([...contents], ([sha256, bytes]) => writeBlob(sha256, bytes))
-        await write(manifest, `${JSON.stringify({version: VERSION, revision, at, files: list}, null, 1)}\n`)
+        await write(manifest, `${JSON.stringify({version: VERSION, revision, commit, at, files: list}, null, 1)}\n`)
       } catch (error) {
         // The failure is the news; that a broken disk cannot be tidied either is not.
         await dropUnnamed().catch(() => {})
@@ -78,18 +89,26 @@ export function createLastGood(state: string, clock: Clock, write: typeof writeA
       await removeOthers(blobs, name => contents.has(name))
       await removeOthers(folder, name => !name.endsWith('.tmp'))
     },
+    async commit() {
+      try {
+        const text = await readTextIfExists(manifest)
+        return text === null ? null : readManifest(text).commit
+      } catch {
+        return null // and `load` says why
+      }
+    },
     async load() {
       try {
         const text = await readTextIfExists(manifest)
         if (text === null) return {kind: 'none'}
-        const {revision, at, files} = readManifest(text)
+        const {revision, commit, at, files} = readManifest(text)
         const read: SourceFile[] = []
         await inParallel(files, async ({path, sha256}, index) => {
           const bytes = await readFile(join(blobs, sha256))
           if (sha256Of(bytes) !== sha256) throw new Error(`the kept content of ${path} is damaged`)
           read[index] = {path, text: bytes.toString(), sha256}
         })
-        return {kind: 'set', revision, at, files: read}
+        return {kind: 'set', revision, commit, at, files: read}
       } catch (error) {
         return {kind: 'broken', reason: messageOf(error)}
       }
@@ -109,19 +128,22 @@ function sha256Of(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
 
-type Manifest = {revision: string; at: string; files: {path: string; sha256: string}[]}
+type Manifest = {revision: string; commit: string | null; at: string; files: {path: string; sha256: string}[]}
 
 // Written by this program, but perhaps by another version of it, or by nobody: a disk may return anything.
 function readManifest(text: string): Manifest {
   const value: unknown = JSON.parse(text)
   if (!isRecord(value)) throw new Error('manifest.json is not an object')
-  const {version, revision, at, files} = value
+  const {version, revision, commit = null, at, files} = value
   if (version !== VERSION)
     throw new Error(`manifest.json has version ${String(version)}, this routesd reads ${VERSION}`)
   if (typeof revision !== 'string' || typeof at !== 'string' || !Array.isArray(files)) {
     throw new Error('manifest.json lacks revision, at or files')
   }
-  return {revision, at, files: files.map(readEntry)}
+  if (commit !== null && (typeof commit !== 'string' || !/^[0-9a-f]{40,64}$/.test(commit))) {
+    throw new Error('manifest.json has a commit that is none')
+  }
+  return {revision, commit, at, files: files.map(readEntry)}
 }
 
 function readEntry(value: unknown): Manifest['files'][number] {

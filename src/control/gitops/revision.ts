@@ -11,7 +11,7 @@
 import {createHash} from 'node:crypto'
 import type {SourceFile} from '../../base/source-file.ts'
 import {GitError, openGit} from './git.ts'
-import {type Commit, readCommit, readRepository, readTree} from './repository.ts'
+import {type Commit, readCommit, readTree} from './repository.ts'
 
 export type Revision = {
   readonly revision: string
@@ -30,10 +30,9 @@ export async function nameRevision(root: string, files: readonly SourceFile[]): 
   const content = contentHash(files).slice(0, 8)
   try {
     const git = openGit(root)
-    const {objectFormat} = await readRepository(git)
     const head = await readCommit(git)
     if (head === null) return unnamed(content, null)
-    const dirty = differs(await readTree(git, head.sha), files, objectFormat)
+    const dirty = changedPaths(await readTree(git, head.sha), files).length > 0
     return named(head, dirty, content)
   } catch (error) {
     if (!(error instanceof GitError)) throw error
@@ -46,6 +45,13 @@ export function contentHash(files: readonly SourceFile[]): string {
   const hash = createHash('sha256')
   for (const {path, sha256} of files.toSorted(byPath)) hash.update(`${path}\0${sha256}\n`)
   return hash.digest('hex')
+}
+
+/** The paths that are not the same in a tree (path → blob id) and among files as they were read; route files only. */
+export function changedPaths(tree: ReadonlyMap<string, string>, files: readonly SourceFile[]): string[] {
+  const read = new Set(files.map(({path}) => path))
+  const gone = [...tree.keys()].filter(path => isRouteFile(path) && !read.has(path))
+  return [...gone, ...files.filter(file => !isBlob(tree.get(file.path), file)).map(({path}) => path)].sort()
 }
 
 /** Whether a path below routes.d is read at all: *.yaml and *.yml, without dot-files and what lies in dot-folders. */
@@ -70,14 +76,9 @@ function problemOf({kind, message, hint}: GitError): string | null {
   return hint ? `${message}; ${hint}` : message
 }
 
-function differs(tree: ReadonlyMap<string, string>, files: readonly SourceFile[], format: string): boolean {
-  let inTree = 0
-  for (const path of tree.keys()) if (isRouteFile(path)) inTree++
-  return inTree !== files.length || files.some(file => !isBlob(tree.get(file.path), file, format))
-}
-
-function isBlob(id: string | undefined, file: SourceFile, format: string): boolean {
+function isBlob(id: string | undefined, file: SourceFile): boolean {
   if (id === undefined) return false
+  const format = id.length === 64 ? 'sha256' : 'sha1'
   const bytes = bytesOf(file)
   if (bytes === null) return false
   if (blobId(bytes, format) === id) return true

@@ -23,6 +23,11 @@ export type WatchParts = {
   /** Called on every hint; must not throw. */
   readonly tick: (reason: WatchReason) => void
   readonly rescanMs?: number
+  /** What is watched instead of the files below `root` and the HEAD above it. */
+  readonly instead?: {
+    look(): Promise<string>
+    beside(): Promise<readonly string[]>
+  }
   /** Given by tests that have the watcher fail. */
   readonly open?: typeof watchFiles
 }
@@ -41,10 +46,12 @@ export async function createWatch({
   log,
   tick,
   rescanMs = RESCAN_MS,
+  instead,
   open = watchFiles,
 }: WatchParts): Promise<Watch> {
+  const look = instead?.look ?? (() => fingerprint(root))
   let watcher: FSWatcher | null = null
-  let seen = await fingerprint(root)
+  let seen = await look()
   let place = await placeOf(root)
   let hinted = false
   let failures = 0
@@ -59,9 +66,9 @@ export async function createWatch({
     watcher = null
     await old?.close()
     if (closed) return
-    const beside = await besideOf(root)
-    const fresh = open([root, ...beside], {
-      ignored: (path, stats) => !beside.includes(path) && isIrrelevant(root, path, stats),
+    const beside = instead ? await instead.beside() : await besideOf(root)
+    const fresh = open(instead ? [...beside] : [root, ...beside], {
+      ignored: (path, stats) => !instead && !beside.includes(path) && isIrrelevant(root, path, stats),
       ignoreInitial: true,
       atomic: false,
     })
@@ -96,15 +103,15 @@ export async function createWatch({
   function rescan(): void {
     work(async () => {
       try {
-        await look()
+        await compare()
       } finally {
         if (!closed) cancelRescan = clock.after(rescanMs, rescan)
       }
     })
   }
 
-  async function look(): Promise<void> {
-    const now = await fingerprint(root)
+  async function compare(): Promise<void> {
+    const now = await look()
     const nowAt = await placeOf(root)
     const changed = now !== seen
     const deaf = nowAt !== place || (changed && !hinted)

@@ -1,4 +1,5 @@
 import {availableParallelism} from 'node:os'
+import {join} from 'node:path'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {renderDiagnostics} from '../../../src/control/config/render.ts'
@@ -80,7 +81,7 @@ test(
   'what asks for something that is not built is refused in its place',
   withFolder(async folder => {
     const text =
-      'listen: {https: 443}\ngit:\n  serve: commit\n  remote: https://git.example.com/a.git\nlog: {format: combined}\nacme: {email: a@example.com}\n'
+      'listen: {https: 443}\ngit:\n  soak: {for: 2m}\n  confirmWithin: 5m\nlog: {format: combined}\nacme: {email: a@example.com}\n'
     await folder.write({'routesd.yaml': text})
     const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
     assert.is(settings, null)
@@ -88,8 +89,8 @@ test(
       renderDiagnostics(diagnostics, 'compact', {color: false}),
       [
         'routesd.yaml:1:10: error not-supported: "listen.https" is not supported yet',
-        'routesd.yaml:3:3: error not-supported: "git.serve: commit" is not supported yet',
-        'routesd.yaml:4:3: error not-supported: "git.remote" is not supported yet',
+        'routesd.yaml:3:3: error not-supported: "git.soak" is not supported yet',
+        'routesd.yaml:4:3: error not-supported: "git.confirmWithin" is not supported yet',
         'routesd.yaml:5:7: error not-supported: "log.format: combined" is not supported yet',
         'routesd.yaml:6:8: error not-supported: "acme.email" is not supported yet',
       ].join('\n'),
@@ -115,6 +116,55 @@ test(
       'b.yaml:1:16: error bad-value: "127.0.0.1:70000" is not a listen address: a port is a number from 0 to 65535',
       'c.yaml:3:1: error many-documents: settings are one YAML document (Remove the "---".)',
     ])
+  }),
+)
+
+test(
+  'a remote makes commits the source, and its paths count from the folder of the settings',
+  withFolder(async folder => {
+    await folder.write({
+      'one.yaml':
+        'git: {remote: ../routes.git, verify: {mode: head, signers: signers}, ssh: {key: key, knownHosts: hosts}, webhook: {secret: {file: hook}}}\n',
+    })
+    const {settings, diagnostics} = await loadSettings({file: folder.at('one.yaml'), cwd: '/'})
+    assert.equal(diagnostics, [])
+    assert.equal(settings?.git, {
+      serve: 'commit',
+      remote: {kind: 'path', url: join(folder.path, '..', 'routes.git')},
+      branch: 'main',
+      path: 'routes.d',
+      everyMs: 60_000,
+      timeoutMs: 60_000,
+      ssh: {key: {file: 'key'}, knownHosts: folder.at('hosts')},
+      token: null,
+      fastForwardOnly: true,
+      allowEmpty: false,
+      verify: {mode: 'head', signers: folder.at('signers'), principals: []},
+      webhook: {listen: {host: '127.0.0.1', port: 9181}, path: '/hook', secret: {file: 'hook'}},
+      folder: folder.path,
+    })
+  }),
+)
+
+test(
+  'remotes that run programs or carry passwords, and settings that would guard nothing, are refused',
+  withFolder(async folder => {
+    const refused: Record<string, string> = {
+      'remote: "ext::sh -c x"': 'does not match',
+      'remote: "ext::evil"': 'names a program',
+      'remote: "git://example.com/x"': 'has the scheme git',
+      'remote: "https://ada:pw@example.com/x"': 'carries a credential',
+      'remote: "https://tok@example.com/x"': 'carries a credential',
+      'verify: {mode: head}': 'carry no signature',
+      'webhook: {secret: {env: X}}': 'no git.remote',
+      'remote: "http://example.com/x", token: {env: X}': 'anybody on the way',
+    }
+    for (const [git, why] of Object.entries(refused)) {
+      await folder.write({'routesd.yaml': `git: {${git}}\n`})
+      const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
+      assert.is(settings, null, git)
+      if (why !== 'does not match') assert.match(diagnostics[0]?.message ?? '', why)
+    }
   }),
 )
 

@@ -18,7 +18,7 @@ test(
     const files = [file('a.yaml', 'a: ü\n'), file('team/b.yml', ''), file('team/copy.yml', 'a: ü\n')]
     await createLastGood(folder.path, createFakeClock()).remember('4f3c2b1', files)
     const kept = await createLastGood(folder.path, systemClock).load()
-    assert.equal(kept, {kind: 'set', revision: '4f3c2b1', at: '2026-01-01T00:00:00.000Z', files})
+    assert.equal(kept, {kind: 'set', revision: '4f3c2b1', commit: null, at: '2026-01-01T00:00:00.000Z', files})
   }),
 )
 

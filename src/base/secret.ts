@@ -1,0 +1,47 @@
+// Secrets of the settings: they stand somewhere else, and are read when they are needed, so that a new one is noticed.
+
+import {readFile} from 'node:fs/promises'
+import {join, resolve} from 'node:path'
+import {codeOf, messageOf} from './errors.ts'
+
+export type SecretReference = {
+  readonly file?: string | undefined
+  readonly env?: string | undefined
+  readonly credential?: string | undefined
+}
+
+/** The text that a reference stands for, without the line end of a file; throws an Error that says where it was sought. */
+export async function readSecret(reference: SecretReference, folder: string): Promise<string> {
+  const text = await read(reference, folder)
+  const secret = text.replace(/\r?\n$/, '')
+  if (secret === '') throw new Error(`${nameOf(reference)} is empty`)
+  return secret
+}
+
+/** The file of a systemd credential; systemd.exec(5), LoadCredential=. Throws when there are none. */
+export function credentialPath(name: string): string {
+  const folder = process.env['CREDENTIALS_DIRECTORY']
+  if (folder === undefined)
+    throw new Error('there is no $CREDENTIALS_DIRECTORY: systemd gives one with LoadCredential=')
+  if (!/^[\w.-]+$/.test(name) || name === '.' || name === '..')
+    throw new Error(`${JSON.stringify(name)} is not the name of a credential`)
+  return join(folder, name)
+}
+
+// ---
+
+async function read({file, env, credential}: SecretReference, folder: string): Promise<string> {
+  if (env !== undefined) {
+    const value = process.env[env]
+    if (value === undefined) throw new Error(`the environment has no ${env}`)
+    return value
+  }
+  const path = file === undefined ? credentialPath(credential ?? '') : resolve(folder, file)
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(codeOf(error) === 'ENOENT' ? `there is no ${path}` : messageOf(error))
+  })
+}
+
+function nameOf({file, env, credential}: SecretReference): string {
+  return file ?? env ?? credential ?? 'the secret'
+}

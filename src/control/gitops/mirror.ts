@@ -1,0 +1,187 @@
+// A bare copy of one branch of a remote, with its whole history: a shallow one could not tell whether a commit descends from
+// another. Nothing is ever checked out of it. A copy that is damaged is made anew beside the old one, which goes when the
+// new one is whole.
+//
+//   STATE/mirror/              the repository
+//   STATE/mirror/routesd-remote   the remote and branch that it is a copy of
+
+import {mkdir, readdir, rename, rm, stat} from 'node:fs/promises'
+import {join} from 'node:path'
+import {messageOf} from '../../base/errors.ts'
+import {readTextIfExists, writeAtomic} from '../../base/files.ts'
+import type {GitRemote} from '../../base/git-remote.ts'
+import {offerToken} from './credential.ts'
+import {explainFetch, FetchError} from './fetch-failure.ts'
+import {GitError, type GitOptions, openGit} from './git.ts'
+import {prepareSsh, type SshSettings} from './ssh.ts'
+
+export type MirrorSettings = {
+  /** The state folder, absolute. */
+  readonly state: string
+  readonly remote: GitRemote
+  readonly branch: string
+  /** Of one fetch. */
+  readonly timeoutMs: number
+  /** Read for every fetch; null: the user's own keys, agent and known hosts. */
+  readonly readSsh: (() => Promise<SshSettings>) | null
+  readonly readToken: (() => Promise<string>) | null
+}
+
+export type Mirror = {
+  readonly path: string
+  /** The branch in the mirror. */
+  readonly ref: string
+  /** Whether there is a copy of this remote's branch, however old. */
+  ready(): Promise<boolean>
+  /** Brings the copy up to date, or makes it; throws FetchError. */
+  fetch(signal: AbortSignal): Promise<void>
+  /** Makes the copy anew, for a reader who found it damaged; throws FetchError, and then the old one stays. */
+  rebuild(signal: AbortSignal): Promise<void>
+}
+
+export function createMirror(settings: MirrorSettings): Mirror {
+  const {state, remote, branch} = settings
+  const path = join(state, 'mirror')
+  const ref = `refs/heads/${branch}`
+  const mark = `${remote.url}\n${branch}\n`
+
+  async function ready(): Promise<boolean> {
+    return (await readTextIfExists(join(path, MARK)).catch(() => null)) === mark
+  }
+
+  async function rebuild(signal: AbortSignal): Promise<void> {
+    await removeLeftovers(state)
+    const fresh = join(state, `${FRESH}${process.pid}`)
+    try {
+      await cloneInto(fresh, 'sha1', signal)
+      await writeAtomic(join(fresh, MARK), mark)
+      const old = join(state, `${OLD}${process.pid}`)
+      if (await exists(path)) await rename(path, old)
+      await rename(fresh, path)
+    } catch (error) {
+      throw error instanceof FetchError ? error : new FetchError('Failed', messageOf(error))
+    } finally {
+      await removeLeftovers(state)
+    }
+  }
+
+  async function cloneInto(fresh: string, format: 'sha1' | 'sha256', signal: AbortSignal): Promise<void> {
+    await rm(fresh, {recursive: true, force: true})
+    await mkdir(fresh, {recursive: true, mode: 0o700})
+    const init = ['init', '--bare', '--quiet', `--initial-branch=${branch}`, `--object-format=${format}`]
+    try {
+      await openGit(fresh, {environment: ISOLATED})(...init)
+      await fetchInto(fresh, signal)
+    } catch (error) {
+      if (error instanceof GitError) throw explainFetch(error, branch)
+      if (format === 'sha1' && error instanceof FetchError && /mismatched algorithms/.test(error.message))
+        return cloneInto(fresh, 'sha256', signal)
+      throw error
+    }
+  }
+
+  async function fetchInto(folder: string, signal: AbortSignal): Promise<void> {
+    const {options, close} = await prepare(settings)
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(settings.timeoutMs)])
+    try {
+      await openGit(folder, {...options, signal: limit})(...FETCH, remote.url, `+${ref}:${ref}`)
+    } catch (error) {
+      if (limit.aborted && !signal.aborted)
+        throw new FetchError('TimedOut', `the fetch took longer than git.timeout, ${settings.timeoutMs / 1000} s`)
+      throw error instanceof GitError ? explainFetch(error, branch) : error
+    } finally {
+      await close()
+    }
+  }
+
+  return {
+    path,
+    ref,
+    ready,
+    async fetch(signal) {
+      if (!(await ready())) return rebuild(signal)
+      try {
+        await fetchInto(path, signal)
+      } catch (error) {
+        // What has no other name may be a damaged copy, or a lock that a killed git has left in it.
+        if (!(error instanceof FetchError) || error.reason !== 'Failed' || signal.aborted) throw error
+        await rebuild(signal)
+      }
+    },
+    rebuild,
+  }
+}
+
+// ---
+
+const MARK = 'routesd-remote'
+const FRESH = 'mirror.new-'
+const OLD = 'mirror.old-'
+
+// No settings of the user or the machine: what is fetched, and how, is said here. A path belongs to somebody, and only
+// those settings can say that git may read it (safe.directory).
+const ISOLATED = {GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1'}
+const PROXIES = [
+  'HTTPS_PROXY',
+  'https_proxy',
+  'HTTP_PROXY',
+  'http_proxy',
+  'ALL_PROXY',
+  'all_proxy',
+  'NO_PROXY',
+  'no_proxy',
+]
+const AUTHORITIES = ['GIT_SSL_CAINFO', 'GIT_SSL_CAPATH', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
+
+const FETCH = [
+  'fetch',
+  '--quiet',
+  '--no-tags',
+  '--no-recurse-submodules',
+  '--no-auto-maintenance',
+  '--no-write-fetch-head',
+]
+
+async function prepare(settings: MirrorSettings): Promise<{options: GitOptions; close(): Promise<void>}> {
+  const {remote, timeoutMs, readSsh, readToken} = settings
+  const seconds = Math.max(1, Math.ceil(timeoutMs / 1000))
+  const config = [
+    ...['gc.auto=0', 'maintenance.auto=false', 'fetch.fsckObjects=true', 'credential.helper='],
+    ...['protocol.allow=never', `protocol.${PROTOCOL[remote.kind]}.allow=always`],
+    ...['http.lowSpeedLimit=1', `http.lowSpeedTime=${seconds}`],
+  ]
+  const environment = {...(remote.kind === 'path' ? {} : ISOLATED), ...passed([...PROXIES, ...AUTHORITIES])}
+  try {
+    if (remote.kind === 'ssh') {
+      const ssh = await prepareSsh((await readSsh?.()) ?? {key: null, knownHosts: null}, timeoutMs)
+      return {options: {timeoutMs, config, environment: {...environment, ...ssh.environment}}, close: ssh.close}
+    }
+    if (readToken !== null && remote.kind !== 'path') {
+      const credential = await offerToken(remote.url, await readToken())
+      return {options: {timeoutMs, config: [...config, ...credential.config], environment}, close: credential.close}
+    }
+  } catch (error) {
+    throw new FetchError('CredentialMissing', `what git.ssh or git.token names cannot be read: ${messageOf(error)}`)
+  }
+  return {options: {timeoutMs, config, environment}, close: async () => {}}
+}
+
+const PROTOCOL = {https: 'https', http: 'http', ssh: 'ssh', path: 'file'} as const
+
+function passed(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
+}
+
+// Of this process, and of one that was killed.
+async function removeLeftovers(state: string): Promise<void> {
+  for (const name of await readdir(state).catch(() => [])) {
+    if (name.startsWith(FRESH) || name.startsWith(OLD)) await rm(join(state, name), {recursive: true, force: true})
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
