@@ -44,10 +44,7 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
     // A rebase that began meanwhile carries HEAD about.
     const still = await origin.locate()
     if ('ref' in still && still.ref !== place.ref) return {kind: 'again'}
-    if (commit === null) {
-      const message = `${place.name} has no commit yet`
-      return {kind: 'unreadable', problem: {reason: 'NoCommit', message}}
-    }
+    if (commit === null) throw new GitError('failed', `${place.name} has no commit`)
     const revision = commit.sha.slice(0, 7)
     const refusal = await judgeCommit(git, place.top, commit, base)
     const common = {revision, commit: commit.sha, gitProblem: origin.problem()}
