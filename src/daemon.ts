@@ -8,12 +8,14 @@ import {type Clock, systemClock} from './base/clock.ts'
 import {AppError, messageOf} from './base/errors.ts'
 import {createStateFolder} from './base/files.ts'
 import type {Log} from './base/log.ts'
-import {createScope} from './base/scope.ts'
+import {createScope, type Scope} from './base/scope.ts'
+import {readSecret} from './base/secret.ts'
 import {readVersion} from './base/version.ts'
 import type {Config, Placed} from './control/config/config.ts'
 import {fillDefaults} from './control/config/defaults.ts'
 import type {Settings} from './control/config/settings.ts'
 import {createSource} from './control/create-source.ts'
+import {createWebhook} from './control/gitops/webhook.ts'
 import {createHealth, type Health} from './control/health/health.ts'
 import {addCondition, joinHealth} from './control/instance-conditions.ts'
 import {createInstances, type Instances} from './control/instances.ts'
@@ -122,6 +124,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     scope.defer(() => reconciler.close())
     await reconciler.start()
     listeners = await plane.listen()
+    await openWebhook(settings, reconciler, clock, log, scope)
     const onHangUp = () => reconciler.tick('signal')
     process.on('SIGHUP', onHangUp)
     scope.defer(() => process.off('SIGHUP', onHangUp))
@@ -155,6 +158,22 @@ async function openState(path: string): Promise<void> {
       cause: error,
     })
   }
+}
+
+async function openWebhook(
+  {git}: Settings,
+  reconciler: Reconciler,
+  clock: Clock,
+  log: Log,
+  scope: Scope,
+): Promise<void> {
+  if (git.webhook === null) return
+  const {secret, listen, path} = git.webhook
+  const readIt = () => readSecret(secret, git.folder)
+  const onNews = () => reconciler.tick('webhook')
+  const parts = {listen, path, branch: git.branch, readSecret: readIt, clock, log, onNews}
+  const webhook = scope.own(await createWebhook(parts), one => one.close())
+  log.info('webhooks are taken', {at: `http://${webhook.address}${path}`})
 }
 
 function readyLine(revision: string | null, {http, https, service}: Listeners, settings: Settings): string {
