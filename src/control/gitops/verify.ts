@@ -127,9 +127,11 @@ async function readSignatures(
     config: [...config, 'gpg.x509.program=false', 'log.mailmap=false'],
     ...(ring === null ? {} : {environment: {GNUPGHOME: ring}}),
   })
-  const which =
-    mode === 'head' || base === null || base === tip ? ['-1', tip] : [`-${RANGE_MAX + 1}`, `${base}..${tip}`]
-  const text = await git('log', '-z', '--no-show-signature', `--format=tformat:${FIELDS.join('%x00')}`, ...which, '--')
+  const say = (...which: string[]) =>
+    git('log', '-z', '--no-show-signature', `--format=tformat:${FIELDS.join('%x00')}`, ...which, '--')
+  const range = mode === 'range' && base !== null ? await say(`-${RANGE_MAX + 1}`, `${base}..${tip}`) : ''
+  // Going back to an older commit brings none, and that one has to be signed all the same.
+  const text = range === '' ? await say('-1', tip) : range
   const fields = text.split('\0')
   const found: Signature[] = []
   for (let at = 0; at + FIELDS.length <= fields.length; at += FIELDS.length) {
