@@ -35,25 +35,22 @@ export type GitOptions = {
   readonly config?: readonly string[]
   /** Beside what git gets of our environment. */
   readonly environment?: Readonly<Record<string, string>>
-  /** Ends what runs, and everything that would. */
-  readonly signal?: AbortSignal
 }
 
 /** Git in `folder`, which need not exist yet. A process that says nothing for 10 s is ended, unless said otherwise. */
 export function openGit(folder: string, options: GitOptions = {}): Git {
-  const {timeoutMs = 10_000, config = [], signal} = options
+  const {timeoutMs = 10_000, config = []} = options
   const environment = {...gitEnvironment(), ...options.environment}
   return async (...args) => {
     if (!existsSync(folder)) throw new GitError('no-folder', `no such folder: ${folder}`)
     try {
-      const answer = simpleGit({
+      return await simpleGit({
         baseDir: folder,
-        config: ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false', ...config],
+        config: [...PINNED, ...config],
         unsafe: OURS,
         allowEnvironment: Object.keys(environment),
         completion: {onClose: true, onExit: false},
         timeout: {block: timeoutMs},
-        ...(signal ? {abort: signal} : {}),
         errors: (error, {exitCode, stdErr}) =>
           exitCode === 0
             ? error
@@ -61,12 +58,14 @@ export function openGit(folder: string, options: GitOptions = {}): Git {
       })
         .env(environment)
         .raw(args)
-      return await (signal ? unlessAborted(answer, signal) : answer)
     } catch (error) {
-      throw explain(messageOf(error), folder)
+      throw explainGit(messageOf(error), folder)
     }
   }
 }
+
+/** `-c` for every call of git: what a repository may have configured to run does not. */
+export const PINNED = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false']
 
 /** All that git gets of our environment; for a place that must run it by itself. */
 export function gitEnvironment(): Record<string, string> {
@@ -76,6 +75,22 @@ export function gitEnvironment(): Record<string, string> {
     if (value !== undefined) passed[name] = value
   }
   return {...passed, ...SET}
+}
+
+/** What a failure means, from what git said about it. */
+export function explainGit(said: string, folder: string): GitError {
+  if (/spawn git ENOENT/.test(said)) return new GitError('missing', 'git is not installed or not on PATH')
+  if (/dubious ownership/.test(said)) {
+    return new GitError(
+      'dubious-ownership',
+      `git does not read the repository of ${folder}: it belongs to another user`,
+      `git config --global --add safe.directory '${folder}' (as the user that runs routesd, with the top folder of the repository)`,
+    )
+  }
+  if (/not a git repository|must be run in a work tree/i.test(said)) {
+    return new GitError('no-repository', `${folder} is not in a git work tree`)
+  }
+  return new GitError('failed', firstLine(said), null, said.slice(0, SAID_MAX))
 }
 
 // ---
@@ -106,30 +121,6 @@ const PASSED = [
   ...['PATH', 'HOME', 'XDG_CONFIG_HOME', 'USER', 'LOGNAME', 'TMPDIR', 'SSH_AUTH_SOCK', 'GNUPGHOME', 'SUDO_UID'],
   ...['GIT_AUTHOR_NAME', 'GIT_AUTHOR_EMAIL', 'GIT_COMMITTER_NAME', 'GIT_COMMITTER_EMAIL'],
 ]
-
-// An ended git may leave an ssh behind that holds its pipes; nobody waits for that one.
-function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  const {promise, reject} = Promise.withResolvers<never>()
-  const stop = () => reject(new Error('it was ended'))
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, {once: true})
-  return Promise.race([answer, promise]).finally(() => signal.removeEventListener('abort', stop))
-}
-
-function explain(said: string, folder: string): GitError {
-  if (/spawn git ENOENT/.test(said)) return new GitError('missing', 'git is not installed or not on PATH')
-  if (/dubious ownership/.test(said)) {
-    return new GitError(
-      'dubious-ownership',
-      `git does not read the repository of ${folder}: it belongs to another user`,
-      `git config --global --add safe.directory '${folder}' (as the user that runs routesd, with the top folder of the repository)`,
-    )
-  }
-  if (/not a git repository|must be run in a work tree/i.test(said)) {
-    return new GitError('no-repository', `${folder} is not in a git work tree`)
-  }
-  return new GitError('failed', firstLine(said), null, said.slice(0, SAID_MAX))
-}
 
 /** Progress of a long fetch is not worth keeping. */
 const SAID_MAX = 10_000

@@ -12,7 +12,8 @@ import {readTextIfExists, writeAtomic} from '../../base/files.ts'
 import type {GitRemote} from '../../base/git-remote.ts'
 import {offerToken} from './credential.ts'
 import {explainFetch, FetchError} from './fetch-failure.ts'
-import {GitError, type GitOptions, openGit} from './git.ts'
+import {GitError, openGit} from './git.ts'
+import {type RunOptions, runGit} from './run-git.ts'
 import {prepareSsh, type SshSettings} from './ssh.ts'
 
 export type MirrorSettings = {
@@ -84,7 +85,7 @@ export function createMirror(settings: MirrorSettings): Mirror {
     const {options, close} = await prepare(settings)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(settings.timeoutMs)])
     try {
-      await openGit(folder, {...options, signal: limit})(...FETCH, remote.url, `+${ref}:${ref}`)
+      await runGit(folder, [...FETCH, remote.url, `+${ref}:${ref}`], {...options, signal: limit})
     } catch (error) {
       if (limit.aborted && !signal.aborted)
         throw new FetchError('TimedOut', `the fetch took longer than git.timeout, ${settings.timeoutMs / 1000} s`)
@@ -142,7 +143,9 @@ const FETCH = [
   '--no-write-fetch-head',
 ]
 
-async function prepare(settings: MirrorSettings): Promise<{options: GitOptions; close(): Promise<void>}> {
+async function prepare(
+  settings: MirrorSettings,
+): Promise<{options: Omit<RunOptions, 'signal'>; close(): Promise<void>}> {
   const {remote, timeoutMs, readSsh, readToken} = settings
   const seconds = Math.max(1, Math.ceil(timeoutMs / 1000))
   const config = [
@@ -154,16 +157,16 @@ async function prepare(settings: MirrorSettings): Promise<{options: GitOptions; 
   try {
     if (remote.kind === 'ssh') {
       const ssh = await prepareSsh((await readSsh?.()) ?? {key: null, knownHosts: null}, timeoutMs)
-      return {options: {timeoutMs, config, environment: {...environment, ...ssh.environment}}, close: ssh.close}
+      return {options: {config, environment: {...environment, ...ssh.environment}}, close: ssh.close}
     }
     if (readToken !== null && remote.kind !== 'path') {
       const credential = await offerToken(remote.url, await readToken())
-      return {options: {timeoutMs, config: [...config, ...credential.config], environment}, close: credential.close}
+      return {options: {config: [...config, ...credential.config], environment}, close: credential.close}
     }
   } catch (error) {
     throw new FetchError('CredentialMissing', `what git.ssh or git.token names cannot be read: ${messageOf(error)}`)
   }
-  return {options: {timeoutMs, config, environment}, close: async () => {}}
+  return {options: {config, environment}, close: async () => {}}
 }
 
 const PROTOCOL = {https: 'https', http: 'http', ssh: 'ssh', path: 'file'} as const

@@ -1,8 +1,8 @@
 // Trees and files as a commit has them, from git's objects: nothing is checked out, so no hook, filter, link or
 // half-finished checkout has a say in what they are.
 
-import {spawn} from 'node:child_process'
-import {type Git, GitError, gitEnvironment} from './git.ts'
+import {type Git, GitError} from './git.ts'
+import {runGit} from './run-git.ts'
 
 export type TreeEntry = {
   /** As git writes it: '100644', '120000' for a link, '160000' for a submodule. */
@@ -32,7 +32,9 @@ export async function listTree(git: Git, tree: string): Promise<TreeEntry[]> {
 export async function readBlobs(folder: string, ids: readonly string[]): Promise<Map<string, Buffer>> {
   const blobs = new Map<string, Buffer>()
   if (ids.length === 0) return blobs
-  const output = await catFile(folder, ids)
+  const input = `${ids.join('\n')}\n`
+  const signal = AbortSignal.timeout(READ_LIMIT_MS)
+  const output = await runGit(folder, ['cat-file', '--batch'], {input, signal})
   let at = 0
   for (const id of ids) {
     const end = output.indexOf('\n', at)
@@ -54,32 +56,10 @@ export const SUBMODULE = '160000'
 
 // 256 MiB from a slow disk.
 const READ_LIMIT_MS = 60_000
-const SAID_MAX = 1_000
 
 function parseTree(listing: string): TreeEntry[] {
   return listing.split('\0').flatMap(line => {
     const [, mode, id, size, path] = /^(\d+) \w+ ([0-9a-f]+) +(\d+|-)\t(.+)$/s.exec(line) ?? []
     return mode && id && size && path ? [{mode, id, size: size === '-' ? 0 : Number(size), path}] : []
   })
-}
-
-// simple-git does not write to a process, and would take bytes for text.
-function catFile(folder: string, ids: readonly string[]): Promise<Buffer> {
-  const {promise, resolve, reject} = Promise.withResolvers<Buffer>()
-  const child = spawn('git', ['cat-file', '--batch'], {cwd: folder, env: gitEnvironment(), timeout: READ_LIMIT_MS})
-  const chunks: Buffer[] = []
-  let said = ''
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => {
-    said = (said + chunk.toString()).slice(0, SAID_MAX)
-  })
-  // A git that ends early is told by its exit code, not by the pipe that breaks.
-  child.stdin.on('error', () => {})
-  child.on('error', error => reject(new GitError('missing', `git cannot be run: ${error.message}`)))
-  child.on('close', code => {
-    if (code === 0) resolve(Buffer.concat(chunks))
-    else reject(new GitError('failed', said.trim() || `git ended with ${code ?? 'a signal'}`))
-  })
-  child.stdin.end(`${ids.join('\n')}\n`)
-  return promise
 }
