@@ -1,6 +1,6 @@
 // The whole daemon in the test's process, on ports of its own, serving a folder.
 
-import {silentLog} from '../../src/base/log.ts'
+import {type Log, silentLog} from '../../src/base/log.ts'
 import {loadSettings} from '../../src/control/config/settings.ts'
 import {type Daemon, runDaemon} from '../../src/daemon.ts'
 import type {Folder} from './folder.ts'
@@ -11,6 +11,7 @@ export type DaemonOptions = {
   /** Lines of routesd.yaml beside those that give it ports of its own. */
   readonly settings?: string
   readonly resolve?: (host: string) => Promise<readonly string[]>
+  readonly log?: Log
 }
 
 /** Starts a daemon on `folder` (routes.d and state below it) that ends with the folder's scope. */
@@ -21,7 +22,7 @@ export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Pro
   const {settings, diagnostics} = await loadSettings({file: folder.at('routesd.yaml'), cwd: folder.path})
   if (!settings) throw new Error(JSON.stringify(diagnostics))
   const daemon = await runDaemon(settings, {
-    log: silentLog,
+    log: options.log ?? silentLog,
     stdout: () => {},
     ...(options.resolve ? {resolve: options.resolve} : {}),
   })
