@@ -47,7 +47,9 @@ export async function createLocalOrigin(parts: LocalParts): Promise<Origin> {
     // Links on the way are resolved, as git does, so that paths can be compared.
     root: place === null ? root : join(place.top, place.path),
     top: () => place?.top ?? root,
-    noticed: () => settler.touch(),
+    noticed(trigger) {
+      if (trigger === 'watch' || trigger === 'rescan') settler.touch()
+    },
     settled: () => settler.settled(),
     refresh: async () => null,
     async locate() {

@@ -149,6 +149,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function unreadable(problem: Holding): Promise<void> {
     judged = null
     sync = {state: 'OutOfSync', reason: 'GitOperationFailed', message: problem.message}
+    const {reason, message: why} = problem
+    if (!conditions.holds('GitOperationFailed')) log.error(`${label} cannot be read`, {reason, why})
     conditions.put('GitOperationFailed', problem)
     again(AGAIN_MS.unreadable)
     if (starting) await serveLastGood(problem.message, [])

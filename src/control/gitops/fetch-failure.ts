@@ -11,6 +11,7 @@ export type FetchReason =
   | 'BranchMissing'
   | 'Unreachable'
   | 'TimedOut'
+  | 'DiskFull'
   | 'CredentialMissing'
   | 'Failed'
 
@@ -37,6 +38,7 @@ export function explainFetch({kind, message, said}: GitError, branch: string): F
 // ---
 
 const SAID: readonly (readonly [FetchReason, RegExp, string])[] = [
+  ['DiskFull', /no space left on device|disk quota exceeded/i, 'the mirror cannot be written'],
   [
     'HostKeyUnknown',
     /host key verification failed|host key is known|remote host identification has changed/i,

@@ -65,7 +65,11 @@ export function openGit(folder: string, options: GitOptions = {}): Git {
 }
 
 /** `-c` for every call of git: what a repository may have configured to run does not. */
-export const PINNED = ['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false']
+export const PINNED = [
+  ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.quotePath=false'],
+  // Bare ones are read only where the settings name them.
+  'safe.bareRepository=all',
+]
 
 /** All that git gets of our environment; for a place that must run it by itself. */
 export function gitEnvironment(): Record<string, string> {

@@ -108,6 +108,7 @@ export function createMirror(settings: MirrorSettings): Mirror {
         if (!(error instanceof FetchError) || error.reason !== 'Failed' || signal.aborted) throw error
         await rebuild(signal)
       }
+      await repack(path, signal)
     },
     rebuild,
   }
@@ -149,7 +150,7 @@ async function prepare(
   const {remote, timeoutMs, readSsh, readToken} = settings
   const seconds = Math.max(1, Math.ceil(timeoutMs / 1000))
   const config = [
-    ...['gc.auto=0', 'maintenance.auto=false', 'fetch.fsckObjects=true', 'credential.helper='],
+    ...['gc.auto=0', 'maintenance.auto=false', 'fetch.unpackLimit=1', 'fetch.fsckObjects=true', 'credential.helper='],
     ...['protocol.allow=never', `protocol.${PROTOCOL[remote.kind]}.allow=always`],
     ...['http.lowSpeedLimit=1', `http.lowSpeedTime=${seconds}`],
   ]
@@ -168,6 +169,18 @@ async function prepare(
   }
   return {options: {config, environment}, close: async () => {}}
 }
+
+// Every fetch that brings something leaves a pack. What is not on the branch any more is kept: it may be what is served.
+async function repack(path: string, signal: AbortSignal): Promise<void> {
+  const packs = (await readdir(join(path, 'objects', 'pack'))).filter(name => name.endsWith('.pack'))
+  if (packs.length <= PACKS_MAX) return
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(REPACK_LIMIT_MS)])
+  // The mirror is as good as before when this fails, and the next fetch tries again.
+  await runGit(path, ['repack', '-a', '-d', '-q', '--keep-unreachable'], {signal: limit}).catch(() => {})
+}
+
+const PACKS_MAX = 20
+const REPACK_LIMIT_MS = 60_000
 
 const PROTOCOL = {https: 'https', http: 'http', ssh: 'ssh', path: 'file'} as const
 

@@ -61,7 +61,7 @@ export async function createWebhook(parts: WebhookParts): Promise<Webhook> {
     const judged = judgeDelivery(await parts.readSecret(), {headers: request.headers, body}, clock.now())
     if (judged.kind !== 'good') {
       const why = judged.kind === 'bad' ? judged.why : 'the delivery is not signed'
-      if (clock.now() - complainedAt >= COMPLAINT_EVERY_MS) {
+      if (Math.abs(clock.now() - complainedAt) >= COMPLAINT_EVERY_MS) {
         complainedAt = clock.now()
         log.warn('a webhook is refused', {why, from: request.socket.remoteAddress})
       }
@@ -127,7 +127,8 @@ function createSpacer(clock: Clock, call: () => void): {ask(): void; stop(): voi
   return {
     ask() {
       if (cancel !== null) return
-      const waitMs = calledAt + SPACING_MS - clock.now()
+      // A clock that was set back must not make it wait for hours.
+      const waitMs = Math.min(calledAt + SPACING_MS - clock.now(), SPACING_MS)
       if (waitMs <= 0) fire()
       else cancel = clock.after(waitMs, fire)
     },

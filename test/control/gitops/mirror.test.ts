@@ -1,7 +1,7 @@
 // How a remote is reached: tokens, ssh, and remotes that say nothing.
 
 import {spawn} from 'node:child_process'
-import {chmod, mkdir, readFile, writeFile} from 'node:fs/promises'
+import {chmod, mkdir, readdir, readFile, writeFile} from 'node:fs/promises'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import {test} from 'uvu'
@@ -132,6 +132,25 @@ test(
     stop.abort()
     await stopped
     await isGone(running)
+  }),
+)
+
+test(
+  'many fetches do not leave many packs, and commits that were pushed away stay',
+  withFolder(async folder => {
+    const repo = await createRepo(folder.at('origin'))
+    const mirror = mirrorOf(folder, folder.at('origin'), {})
+    const shas: string[] = []
+    for (let n = 0; n < 23; n++) {
+      await folder.write({'origin/a.yaml': `${n}`})
+      await repo.commit(`${n}`)
+      shas.push(await repo.git('rev-parse', 'HEAD'))
+      await mirror.fetch(new AbortController().signal)
+      if (n === 10) await repo.git('reset', '--quiet', '--hard', 'HEAD~5')
+    }
+    const packs = (await readdir(`${mirror.path}/objects/pack`)).filter(name => name.endsWith('.pack'))
+    assert.ok(packs.length < 10, `${packs.length} packs`)
+    for (const sha of shas) assert.is(await openRepo(mirror.path).git('cat-file', '-t', sha), 'commit')
   }),
 )
 
