@@ -34,6 +34,7 @@ function render(answer: Status, color: boolean): string {
     ['sync', sentence(sync.state, sync.reason, sync.message)],
     ['health', sentence(health.state, health.message)],
     ['revision', revision.applied ?? 'none'],
+    ...(revision.verified ? [['verified', revision.verified]] : []),
     ...(revision.failed ? [['failed', revision.failed]] : []),
     ['http', listeners.http.join(', ') || 'off'],
     ['https', listeners.https.join(', ') || 'off'],

@@ -76,9 +76,11 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
     if (descent === 'descends') return null
     const [tip, served] = [sha.slice(0, 7), base.slice(0, 7)]
     const why = descent === 'rewritten' ? `does not descend from ${served}` : `is in a history without ${served}`
-    const message =
-      `force-push: ${tip} ${why}, which is served; push a commit on top of ${served}, ` +
-      'or set git.fastForwardOnly: false to accept a rewritten history'
+    const isShallow = (await git('rev-parse', '--is-shallow-repository')).trim() === 'true'
+    const what = isShallow
+      ? 'the repository is shallow, so perhaps nobody can tell: run git fetch --unshallow in it'
+      : `push a commit on top of ${served}, or set git.fastForwardOnly: false to accept a rewritten history`
+    const message = `force-push: ${tip} ${why}, which is served; ${what}`
     return {type: 'GuardRefused', message, diagnostics: []}
   }
 
@@ -99,7 +101,9 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
     const next = new Map<string, SourceFile>()
     const files: SourceFile[] = []
     for (const {path, id} of tree.files) {
-      const source = known.get(id) ?? decodeSource(path, blobs.get(id) ?? Buffer.alloc(0), nameOf(label, path))
+      const bytes = blobs.get(id)
+      const source = known.get(id) ?? (bytes && decodeSource(path, bytes, nameOf(label, path)))
+      if (source === undefined) throw new GitError('failed', `git has not written the object ${id}`)
       if ('sha256' in source) {
         next.set(id, source)
         files.push({...source, path})

@@ -84,7 +84,7 @@ export function createRemoteOrigin(parts: RemoteParts): Origin {
     },
     locate: async () => ({top: mirror.path, path: pathInTree(path), ref: mirror.ref, name}),
     async repair(error) {
-      if (error.kind !== 'failed' || abort.signal.aborted) return false
+      if (error.kind === 'missing' || abort.signal.aborted) return false
       log.warn('the mirror is damaged and is made anew', {remote: name, why: error.message})
       try {
         await mirror.rebuild(abort.signal)

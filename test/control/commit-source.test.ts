@@ -225,6 +225,26 @@ test(
   }),
 )
 
+test(
+  'a shallow clone that cannot tell says how it could',
+  withFolder(async folder => {
+    const origin = await createRepo(folder.at('origin'))
+    await folder.write({'origin/routes.d/a.yaml': route('a')})
+    await origin.commit('one')
+    const clone = openRepo(folder.at('clone'))
+    await origin.git('clone', '--quiet', '--depth=1', `file://${origin.path}`, clone.path)
+    const {now, condition} = await serving(folder, 'routes: clone/routes.d\ngit: {serve: commit}\n')
+    await origin.commit('two')
+    const three = await origin.commit('three')
+    await clone.git('fetch', '--quiet', '--depth=1')
+    await clone.git('reset', '--quiet', '--hard', 'origin/main')
+    await until('the refusal', () => now().failed === three)
+    assert.match(condition('GuardRefused')?.message ?? '', 'run git fetch --unshallow')
+    await clone.git('fetch', '--quiet', '--unshallow')
+    await until('the commit', () => now().applied === three, 10_000)
+  }),
+)
+
 // --- what fails around it
 
 test(

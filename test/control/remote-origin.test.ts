@@ -208,6 +208,22 @@ test(
 )
 
 test(
+  'a mirror that was damaged while nobody looked is made anew at the start',
+  withFolder(async folder => {
+    const {sha7} = await originWith(folder, {'routes.d/a.yaml': route('a')})
+    for (const part of ['HEAD', 'objects', 'refs']) {
+      const one = await serving(folder, REMOTE)
+      await one.reconciler.close()
+      await folder.remove('state/last-good')
+      await folder.remove(`state/mirror/${part}`)
+      const two = await serving(folder, REMOTE)
+      assert.equal([two.now().applied, two.reconciler.view().conditions], [sha7, []], part)
+      await two.reconciler.close()
+    }
+  }),
+)
+
+test(
   'a start without a remote, mirror or last good is refused; with last good it serves that',
   withFolder(async folder => {
     const {sha7} = await originWith(folder, {'routes.d/a.yaml': route('a')})
