@@ -5,6 +5,7 @@ import {mkdtemp, rm} from 'node:fs/promises'
 import {createServer, type Server, type Socket} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
+import {fileURLToPath} from 'node:url'
 import {shellQuote} from './ssh.ts'
 
 export type Credential = {
@@ -14,7 +15,9 @@ export type Credential = {
 }
 
 /** Runs the helper's file: '.ts' from source, '.js' as built. */
-const HELPER = new URL(`./credential-helper${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+const HELPER = fileURLToPath(
+  new URL(`./credential-helper${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+)
 const QUESTION_MAX = 8 << 10
 /** Any name will do beside a token; this is the one that GitHub's documentation has. */
 const USER = 'x-access-token'
@@ -37,7 +40,7 @@ export async function offerToken(url: string, token: string): Promise<Credential
     socket.on('end', () => socket.end(answer(question, new URL(url), token)))
   })
   await listening(server, path)
-  const command = [process.execPath, HELPER.pathname, path].map(shellQuote).join(' ')
+  const command = [process.execPath, HELPER, path].map(shellQuote).join(' ')
   return {
     // The empty one forgets every helper that a file has set up.
     config: ['credential.helper=', `credential.helper=!${command}`],

@@ -119,29 +119,19 @@ export function createMirror(settings: MirrorSettings): Mirror {
 const MARK = 'routesd-remote'
 const FRESH = 'mirror.new-'
 const OLD = 'mirror.old-'
+const PACKS_MAX = 20
+const REPACK_LIMIT_MS = 60_000
+const PROTOCOL = {https: 'https', http: 'http', ssh: 'ssh', path: 'file'} as const
 
 // No settings of the user or the machine: what is fetched, and how, is said here. A path belongs to somebody, and only
 // those settings can say that git may read it (safe.directory).
 const ISOLATED = {GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1'}
-const PROXIES = [
-  'HTTPS_PROXY',
-  'https_proxy',
-  'HTTP_PROXY',
-  'http_proxy',
-  'ALL_PROXY',
-  'all_proxy',
-  'NO_PROXY',
-  'no_proxy',
-]
+const PROXIES = ['https', 'http', 'all', 'no'].flatMap(kind => [`${kind}_proxy`, `${kind}_proxy`.toUpperCase()])
 const AUTHORITIES = ['GIT_SSL_CAINFO', 'GIT_SSL_CAPATH', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
 
 const FETCH = [
-  'fetch',
-  '--quiet',
-  '--no-tags',
-  '--no-recurse-submodules',
-  '--no-auto-maintenance',
-  '--no-write-fetch-head',
+  ...['fetch', '--quiet', '--no-tags', '--no-recurse-submodules'],
+  ...['--no-auto-maintenance', '--no-write-fetch-head'],
 ]
 
 async function prepare(
@@ -178,11 +168,6 @@ async function repack(path: string, signal: AbortSignal): Promise<void> {
   // The mirror is as good as before when this fails, and the next fetch tries again.
   await runGit(path, ['repack', '-a', '-d', '-q', '--keep-unreachable'], {signal: limit}).catch(() => {})
 }
-
-const PACKS_MAX = 20
-const REPACK_LIMIT_MS = 60_000
-
-const PROTOCOL = {https: 'https', http: 'http', ssh: 'ssh', path: 'file'} as const
 
 function passed(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])))
