@@ -1,24 +1,33 @@
 // The whole way through, ours beside node:http and http-proxy, which need no installation: CPU microseconds per request of
-// the proxy process (from /proc), because a rate says more about the machine than about the proxy.
+// the proxy process (from /proc), because a rate says more about the machine than about the proxy. The proxy has a core,
+// whatever its number of workers; the origin and the clients have another. Each worker has as many clients: a worker with
+// half of them wakes for half as many requests at a time, which says nothing about what workers cost each other.
 
-import {type ChildProcess, spawn} from 'node:child_process'
+import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
 import {readFileSync} from 'node:fs'
 import {connect} from 'node:net'
+import {availableParallelism} from 'node:os'
 import {join} from 'node:path'
 
 export type Measured = {readonly name: string; readonly us: number; readonly requests: number}
 
+/** Of each worker. */
 const CLIENTS = 32
+const CORE_OF_PROXY = 0
+const CORE_OF_OTHERS = 1
+/** taskset is of util-linux; without it, or with one core, the system places the processes. */
+const CAN_PIN = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
 /** USER_HZ: /proc tells CPU time in hundredths of a second. */
 const TICK_US = 10_000
 
 /** Measures each proxy in turn, `rounds` times interleaved, and returns the median of each. */
 export async function endToEnd(rounds: number, seconds: number): Promise<Measured[]> {
   const origin = await startPeer('origin')
+  if (CAN_PIN) execFileSync('taskset', ['-apc', String(CORE_OF_OTHERS), String(process.pid)], {stdio: 'ignore'})
   const results = new Map<string, Measured[]>()
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const name of ['ours', 'ours, 2 workers', 'node:http', 'http-proxy']) {
+      for (const name of ['ours', TWO_WORKERS, 'node:http', 'http-proxy']) {
         const measured = await measure(name, origin.port, seconds)
         results.set(name, [...(results.get(name) ?? []), measured])
       }
@@ -31,13 +40,17 @@ export async function endToEnd(rounds: number, seconds: number): Promise<Measure
   )
 }
 
+/** As peer.ts knows it. */
+const TWO_WORKERS = 'ours, 2 workers'
+
 export type Peer = {readonly child: ChildProcess; readonly port: number}
 
 /** Starts one of the processes of peer.ts and waits for its port. */
 export function startPeer(role: string, origin = 0): Promise<Peer> {
-  const child = spawn(process.execPath, ['--no-warnings', join(import.meta.dirname, 'peer.ts'), role, String(origin)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const script = [process.execPath, '--no-warnings', join(import.meta.dirname, 'peer.ts'), role, String(origin)]
+  const core = role === 'origin' ? CORE_OF_OTHERS : CORE_OF_PROXY
+  const [command = '', ...parameters] = CAN_PIN ? ['taskset', '-c', String(core), ...script] : script
+  const child = spawn(command, parameters, {stdio: ['ignore', 'pipe', 'inherit']})
   return new Promise((resolve, reject) => {
     child.stdout.once('data', data => resolve({child, port: Number(data)}))
     child.once('exit', code => reject(new Error(`${role} ended with ${code}`)))
@@ -49,9 +62,10 @@ export function startPeer(role: string, origin = 0): Promise<Peer> {
 async function measure(name: string, origin: number, seconds: number): Promise<Measured> {
   const proxy = await startPeer(name, origin)
   try {
-    await load(proxy.port, 0.5)
+    const clients = name === TWO_WORKERS ? 2 * CLIENTS : CLIENTS
+    await load(proxy.port, clients, 0.5)
     const before = cpuTicks(proxy.child.pid ?? 0)
-    const requests = await load(proxy.port, seconds)
+    const requests = await load(proxy.port, clients, seconds)
     const us = ((cpuTicks(proxy.child.pid ?? 0) - before) * TICK_US) / requests
     return {name, us, requests}
   } finally {
@@ -66,12 +80,12 @@ function cpuTicks(pid: number): number {
 }
 
 // Keep-alive clients that send the next request when the answer is whole; how many answers there were.
-async function load(port: number, seconds: number): Promise<number> {
+async function load(port: number, count: number, seconds: number): Promise<number> {
   const request = 'GET /1k HTTP/1.1\r\nHost: x.localhost\r\n\r\n'
   let answers = 0
   let isOver = false
   const clients = Array.from(
-    {length: CLIENTS},
+    {length: count},
     () =>
       new Promise<void>((resolve, reject) => {
         const socket = connect({port, host: '127.0.0.1', noDelay: true})
