@@ -65,6 +65,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const plane = createDataPlane({
       workers: settings.workers,
       http: settings.listen.http,
+      service: settings.listen.service,
       edge: {
         ...settings.edge,
         trustedProxies: settings.trustedProxies,

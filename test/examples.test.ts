@@ -78,7 +78,7 @@ async function copyWithStandIns(example: string, temporary: Folder): Promise<num
   const settings = join(example, 'routesd.yaml')
   const text = existsSync(settings) ? readFileSync(settings, 'utf8') : 'listen:\n  http: 127.0.0.1:8080\n'
   assert.match(text, '127.0.0.1:8080')
-  await temporary.write({'routesd.yaml': text.replace('127.0.0.1:8080', '127.0.0.1:0')})
+  await temporary.write({'routesd.yaml': text.replace('127.0.0.1:8080', '127.0.0.1:0\n  service: 127.0.0.1:0')})
   return standIns.size
 }
 

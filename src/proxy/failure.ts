@@ -49,6 +49,20 @@ export const FAILURES = {
     retry: 'never',
     text: 'no route takes this URL',
   },
+  'unknown-service': {
+    status: 404,
+    reason: 'Not Found',
+    error: 'destination_not_found',
+    retry: 'never',
+    text: 'there is no service with this slug',
+  },
+  'no-healthy-instance': {
+    status: 404,
+    reason: 'Not Found',
+    error: 'destination_unavailable',
+    retry: 'if-unsent',
+    text: 'no instance of this service is healthy',
+  },
   'method-refused': client(405, 'Method Not Allowed', 'this method is not served here'),
   'head-timeout': client(408, 'Request Timeout', 'the request did not arrive in time'),
   'uri-too-long': client(414, 'URI Too Long', 'the target is longer than 8 KiB'),
@@ -120,6 +134,18 @@ export const FAILURES = {
   },
 } as const satisfies Record<string, Failure>
 
+/** Service mode has its own words for two things: a slug is not found, and neither is a service that nobody answers for. */
+export function inServiceMode(code: FailureCode): FailureCode {
+  if (code === 'no-route') return 'unknown-service'
+  return code in UNHEALTHY ? 'no-healthy-instance' : code
+}
+
+/** What the body says: the sentence of the code, and for what service mode calls otherwise the reason, too. */
+export function textOf(code: FailureCode, reason: FailureCode): string {
+  const why = code === 'no-healthy-instance' ? UNHEALTHY[reason] : ''
+  return why ? `${FAILURES[code].text}: ${why}` : FAILURES[code].text
+}
+
 /** A client that sends what it should not is not listened to any further. */
 export function endsConnection(code: FailureCode): boolean {
   return FAILURES[code].error === 'http_request_error'
@@ -146,3 +172,11 @@ const BLAMED: ReadonlySet<FailureCode> = new Set([
   'response-head-too-large',
   'response-incomplete',
 ])
+
+// An instance that is healthy and has no room, or is behind an open circuit, is there: that stays a 503.
+const UNHEALTHY: Readonly<Partial<Record<FailureCode, string>>> = {
+  'no-instance': '',
+  'all-down': 'all were found down',
+  'all-drained': 'all are drained or marked as down',
+  'name-unresolved': 'their names do not resolve',
+}

@@ -2,9 +2,9 @@
 // connections, so no connection crosses a thread.
 
 import {createServer, type Server} from 'node:net'
-import type {Address} from '../base/address.ts'
 import {codeOf} from '../base/errors.ts'
 import {acceptClient} from './http1/client.ts'
+import type {Listener} from './messages.ts'
 import type {Thread} from './thread.ts'
 
 /** Connections that the kernel holds for us while the loop is busy. */
@@ -12,16 +12,21 @@ const BACKLOG = 4096
 /** Bytes that wait for a slow client before its instance is no longer read; also of what is read before it is paused. */
 const HIGH_WATER_BYTES = 131_072
 
-/** The listening server and the address that was bound; the error code when it may not be opened. */
-export function listen(thread: Thread, {host, port}: Address): Promise<{server: Server; address: Address} | string> {
+/** The listening server and what was bound; the error code when it may not be opened. */
+export function listen(
+  thread: Thread,
+  {kind, address: {host, port}}: Listener,
+): Promise<{server: Server; listener: Listener} | string> {
+  const isService = kind === 'service'
   const server = createServer({allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES}, socket =>
-    acceptClient(thread, socket),
+    acceptClient(thread, socket, isService),
   )
   return new Promise(resolve => {
     server.once('error', error => resolve(codeOf(error)))
     server.listen({host, port, backlog: BACKLOG, reusePort: CAN_SHARE}, () => {
       const bound = server.address()
-      resolve({server, address: {host, port: bound !== null && typeof bound === 'object' ? bound.port : port}})
+      const chosen = bound !== null && typeof bound === 'object' ? bound.port : port
+      resolve({server, listener: {kind, address: {host, port: chosen}}})
     })
   })
 }

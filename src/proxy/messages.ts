@@ -2,7 +2,7 @@
 // worker's loop, because one message with a hundred thousand routes would stop it for 150 ms.
 
 import type {Address} from '../base/address.ts'
-import type {ForwardHeaders, Instance, Member, Pool, Route} from '../snapshot/snapshot.ts'
+import type {ForwardHeaders, Instance, Member, Pool, Route, ServiceRoute} from '../snapshot/snapshot.ts'
 import type {Edge} from './edge.ts'
 
 /** Entries in one chunk: about 2 ms of a worker's time at the most. */
@@ -23,22 +23,31 @@ export type ToWorker =
   | {readonly kind: 'instances'; readonly instances: readonly WireInstance[]}
   | {readonly kind: 'pools'; readonly pools: readonly WirePool[]}
   | {readonly kind: 'routes'; readonly routes: readonly WireRoute[]}
+  | {readonly kind: 'services'; readonly services: readonly WireService[]}
   | {readonly kind: 'commit'}
   /** Port 0 lets the system choose; the other workers are then told its choice. */
-  | {readonly kind: 'listen'; readonly http: readonly Address[]}
+  | {readonly kind: 'listen'; readonly listeners: readonly Listener[]}
+  /** Other members for one pool of the table in use. */
+  | {readonly kind: 'pool'; readonly pool: WirePool; readonly instances: readonly WireInstance[]}
   | {readonly kind: 'addresses'; readonly host: string; readonly addresses: readonly string[]; readonly reason: string}
   | {readonly kind: 'drain'; readonly withinMs: number}
 
 export type FromWorker =
   | {readonly kind: 'started'}
-  /** Answers every 'begin', 'instances', 'pools', 'routes' and 'commit', so that the next may follow. */
+  /** Answers every piece of a table and every 'pool', so that the next may follow. */
   | {readonly kind: 'done'}
-  | {readonly kind: 'listening'; readonly http: readonly Address[]}
-  | {readonly kind: 'refused'; readonly address: Address; readonly code: string}
+  | {readonly kind: 'listening'; readonly listeners: readonly Listener[]}
+  | {readonly kind: 'refused'; readonly listener: Listener; readonly code: string}
   | {readonly kind: 'drained'}
+
+/** Where requests are taken, and how they are matched there: by host and prefix, or by the slug of a service. */
+export type Listener = {readonly kind: 'http' | 'service'; readonly address: Address}
 
 /** A route with the slot of its counters; where it was written stays behind. */
 export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}
+
+/** What a worker needs of a service, with the slot of its counters. */
+export type WireService = Pick<ServiceRoute, 'slug' | 'pool' | 'stripSlug' | 'timeouts'> & {readonly slot: number}
 
 /** With the slot of its state; null for a pool that has none: one member, no circuit, no queue. */
 export type WirePool = Omit<Pool, 'members'> & {readonly members: readonly WireMember[]; readonly slot: number | null}

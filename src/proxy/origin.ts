@@ -72,7 +72,7 @@ export class Origin {
     this.idleKept = Math.ceil(instance.keepalive.idle / books.lanes)
     const bare = instance.host.includes(':') ? `[${instance.host}]` : instance.host
     this.authority = instance.port === (instance.scheme === 'https' ? 443 : 80) ? bare : `${bare}:${instance.port}`
-    this.addresses = isIP(instance.host) === 0 ? [] : [instance.host]
+    this.addresses = isIP(instance.host) !== 0 || instance.port === 0 ? [instance.host] : []
   }
 
   /** Options of a TLS connection: the certificate is checked unless the route says otherwise. */

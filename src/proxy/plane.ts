@@ -13,17 +13,21 @@ import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} 
 import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import {sharedNow} from '../scoreboard/time.ts'
-import type {DataPlane, PoolState, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
-import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {DataPlane, Listeners, PoolState, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
+import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
 import {comingMembers} from './coming-members.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
+import type {Listener} from './messages.ts'
+import {serviceRouteId} from './service-route.ts'
 import {type Boards, startWorker, type WorkerThread} from './worker-thread.ts'
 
 export type PlaneOptions = {
   readonly workers: number
   /** null: no listener. */
   readonly http: Address | null
+  /** Where services are asked for by their slugs; null or left out: nowhere. */
+  readonly service?: Address | null
   readonly edge: Edge
   readonly clock: Clock
   readonly log: Log
@@ -49,7 +53,7 @@ type Seat = {
 }
 
 export function createDataPlane(options: PlaneOptions): DataPlane {
-  const {http, edge, clock, log} = options
+  const {http, service = null, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
   const boards: Boards = {
     routes: createBoard(count),
@@ -62,7 +66,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   const doorsSeed = randomInt(2 ** 31)
   const seats: Seat[] = []
   let snapshot: Snapshot | null = null
-  let bound: readonly Address[] | null = null
+  let bound: readonly Listener[] | null = null
   let isEnding = false
 
   function seat(index: number): Seat {
@@ -114,47 +118,64 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     }
   }
 
+  function slowDown(members: readonly string[]): void {
+    for (const member of members) {
+      const {states, at} = memberStates(boards.members, member)
+      beginSlowStart(states, at, sharedNow())
+    }
+  }
+
+  // A slot that nobody uses any more is given to another.
+  function retain(next: Snapshot): void {
+    const now = clock.now()
+    boards.routes.retain([...next.routes.map(({id}) => id), ...next.services.map(serviceRouteId)], now)
+    boards.instances.retain(
+      next.instances.map(({key}) => key),
+      now,
+    )
+    boards.pools.retain(
+      next.pools.map(({key}) => key),
+      now,
+    )
+    boards.members.retain(
+      next.pools.flatMap(({members}) => members.map(({key}) => key)),
+      now,
+    )
+  }
+
   return {
     async start() {
       for (let index = 0; index < count; index++) seats.push(seat(index))
     },
     async apply(next) {
-      for (const member of comingMembers(snapshot, next)) {
-        const {states, at} = memberStates(boards.members, member)
-        beginSlowStart(states, at, sharedNow())
-      }
+      if (snapshot) slowDown(comingMembers(snapshot.pools, next.pools))
       snapshot = next
-      boards.routes.retain(
-        next.routes.map(route => route.id),
-        clock.now(),
-      )
-      boards.instances.retain(
-        next.instances.map(instance => instance.key),
-        clock.now(),
-      )
-      boards.pools.retain(
-        next.pools.map(pool => pool.key),
-        clock.now(),
-      )
-      boards.members.retain(
-        next.pools.flatMap(pool => pool.members.map(member => member.key)),
-        clock.now(),
-      )
+      retain(next)
       // A worker that dies meanwhile gets the snapshot with its replacement.
       await Promise.all(seats.map(({thread}) => thread.transfer(next).catch(() => {})))
     },
+    async setPool(pool, instances) {
+      const before = snapshot?.pools.find(({key}) => key === pool.key)
+      if (snapshot === null || !before) return
+      slowDown(comingMembers([before], [pool]))
+      snapshot = withPool(snapshot, pool, instances)
+      retain(snapshot)
+      await Promise.all(seats.map(({thread}) => thread.setPool(pool, instances).catch(() => {})))
+    },
     async listen() {
-      const wanted = http === null ? [] : [http]
-      for (const address of wanted) await assertFree(address)
-      let agreed: readonly Address[] = wanted
+      const wanted: Listener[] = []
+      if (http !== null) wanted.push({kind: 'http', address: http})
+      if (service !== null) wanted.push({kind: 'service', address: service})
+      for (const listener of wanted) await assertFree(listener)
+      let agreed: readonly Listener[] = wanted
       for (const {thread} of seats) {
         const opened = await thread.listen(agreed)
         if ('refused' in opened) throw listenError(opened.refused, opened.code)
-        agreed = opened.http
+        agreed = opened.listeners
       }
       bound = agreed
       for (const served of seats) served.state = 'serving'
-      return {http: agreed.map(formatAddress), https: [], service: []}
+      return addressesOf(agreed)
     },
     setAddresses(host, list, reason) {
       addresses.set(host, {addresses: list, reason})
@@ -219,25 +240,41 @@ function poolState(board: Board, pool: string): PoolState {
   }
 }
 
+// What else the snapshot says stays; instances that no pool names any more go.
+function withPool(snapshot: Snapshot, pool: Pool, instances: readonly Instance[]): Snapshot {
+  const pools = snapshot.pools.map(other => (other.key === pool.key ? pool : other))
+  const named = new Set(pools.flatMap(({members}) => members.map(({instance}) => instance)))
+  const all = new Map([...snapshot.instances, ...instances].map(instance => [instance.key, instance]))
+  return {...snapshot, pools, instances: [...all.values()].filter(({key}) => named.has(key))}
+}
+
+function addressesOf(listeners: readonly Listener[]): Listeners {
+  const of = (kind: Listener['kind']) =>
+    listeners.filter(listener => listener.kind === kind).map(({address}) => formatAddress(address))
+  return {http: of('http'), https: [], service: of('service')}
+}
+
 // With SO_REUSEPORT a second daemon of the same user would be let in and would take half of the connections without a
 // word. So the port is opened once without it, which fails when anybody listens there.
-async function assertFree(address: Address): Promise<void> {
+async function assertFree(listener: Listener): Promise<void> {
+  const {address} = listener
   if (address.port === 0) return
   const probe = createServer()
   await new Promise<void>((resolve, reject) => {
-    probe.once('error', error => reject(listenError(address, codeOf(error))))
+    probe.once('error', error => reject(listenError(listener, codeOf(error))))
     probe.listen({host: address.host, port: address.port}, () => probe.close(() => resolve()))
   })
 }
 
-function listenError(address: Address, code: string): AppError {
+function listenError({kind, address}: Listener, code: string): AppError {
   const where = formatAddress(address)
+  const setting = `listen.${kind}`
   const told: Record<string, [string, string]> = {
-    EADDRINUSE: [`${where} is in use`, `stop what listens there, or set listen.http to another address`],
+    EADDRINUSE: [`${where} is in use`, `stop what listens there, or set ${setting} to another address`],
     EACCES: [`${where} may not be opened`, 'ports below 1024 need root or CAP_NET_BIND_SERVICE'],
-    EADDRNOTAVAIL: [`${where} is not an address of this machine`, 'set listen.http to one that is'],
+    EADDRNOTAVAIL: [`${where} is not an address of this machine`, `set ${setting} to one that is`],
   }
-  const [message, hint] = told[code] ?? [`${where} cannot be opened (${code})`, 'check listen.http']
+  const [message, hint] = told[code] ?? [`${where} cannot be opened (${code})`, `check ${setting}`]
   return new AppError(message, {hint})
 }
 

@@ -18,16 +18,17 @@ const REASONS: Readonly<Record<number, string>> = {
   308: 'Permanent Redirect',
 }
 
-/** The bytes of an answer to a request that failed. `closes` when the connection does not outlive it. */
+/** The bytes of an answer to a request that failed. `closes` when the connection does not outlive it; `text` for the body. */
 export function failureAnswer(
   code: FailureCode,
   dateField: string,
   isHead: boolean,
   closes: boolean,
   retryAfterS = 5,
+  text: string = FAILURES[code].text,
 ): string {
   const failure: Failure = FAILURES[code]
-  const body = `${failure.status} ${failure.reason}: ${failure.text}\n`
+  const body = `${failure.status} ${failure.reason}: ${text}\n`
   return (
     `HTTP/1.1 ${failure.status} ${failure.reason}\r\n` +
     `Proxy-Status: routesd; error=${failure.error}\r\n` +

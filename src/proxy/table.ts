@@ -1,7 +1,7 @@
 // The one place where a snapshot meets live state. A table is built beside the one in use, in pieces, and put in its place
 // by a single assignment; a request keeps the table it began with.
 
-import {addRoute, createRouting, type Routing} from '../router/routing.ts'
+import {addPrefix, addRoute, createHostRoutes, createRouting, type HostRoutes, type Routing} from '../router/routing.ts'
 import type {CircuitRule} from '../scoreboard/circuit.ts'
 import {memberRecord} from '../scoreboard/member.ts'
 import {poolRecord} from '../scoreboard/pool.ts'
@@ -20,10 +20,11 @@ import type {
   Variant,
 } from '../snapshot/snapshot.ts'
 import {createLoads, type Loads} from './least.ts'
-import type {BoardName, WireInstance, WireMember, WirePool, WireRoute} from './messages.ts'
+import type {BoardName, WireInstance, WireMember, WirePool, WireRoute, WireService} from './messages.ts'
 import {type InstanceBooks, Origin} from './origin.ts'
 import {RetryBudget} from './retry-budget.ts'
 import {createRing, type Ring} from './ring.ts'
+import {routeOf} from './service-route.ts'
 import {createStickyCookie, type StickyCookie} from './sticky.ts'
 import type {Ticks} from './ticks.ts'
 import {WaitQueue} from './wait-queue.ts'
@@ -81,13 +82,14 @@ export type Choice = {
 
 /** A pool, ready to be picked from. */
 export class PoolEntry {
+  readonly key: string
   readonly name: string
-  readonly members: readonly MemberEntry[]
+  members: readonly MemberEntry[] = []
   /** Those that get requests as long as one of them is usable, and those that do after that. */
-  readonly primaries: readonly MemberEntry[]
-  readonly backups: readonly MemberEntry[]
+  primaries: readonly MemberEntry[] = []
+  backups: readonly MemberEntry[] = []
   readonly balance: Balance
-  readonly rotation: readonly number[]
+  rotation: readonly number[] = []
   readonly sticky: Sticky | null
   /** 0: no slow start. Deciseconds, as are all times here; see scoreboard/time.ts. */
   readonly slowStartDs: number
@@ -97,22 +99,19 @@ export class PoolEntry {
   readonly queue: Queue | null
   /** null when nobody may wait. */
   readonly waiting: WaitQueue | null
-  /** What all threads know of it, where its record begins, and where the record of this worker's own does. */
-  readonly states: Int32Array
-  readonly at: number
-  readonly own: number
   readonly ticks: Ticks
+  /** What all threads know of it, where its record begins, and where the record of this worker's own does. */
+  states: Int32Array = ALONE
+  at = 0
+  own = 0
   #ring: Ring | null = null
   #loads: Loads | null = null
   #cookie: StickyCookie | null = null
 
   constructor(pool: WirePool, members: readonly MemberEntry[], place: PoolPlace) {
+    this.key = pool.key
     this.name = pool.name
-    this.members = members
-    this.primaries = members.filter(member => !member.isBackup && !member.isDown && member.weight > 0)
-    this.backups = members.filter(member => member.isBackup && !member.isDown)
     this.balance = pool.balance
-    this.rotation = pool.rotation
     this.sticky = pool.sticky
     this.slowStartDs = pool.slowStartMs === 0 ? 0 : toDeciseconds(pool.slowStartMs)
     this.passive = pool.passive && {
@@ -129,10 +128,28 @@ export class PoolEntry {
     this.maxInFlight = pool.maxInFlight
     this.queue = pool.maxInFlight === 0 ? null : pool.queue
     this.waiting = this.queue && place.waiting
-    this.states = place.states
-    this.at = place.at
-    this.own = place.own
     this.ticks = place.ticks
+    this.setMembers(pool.rotation, members, place)
+  }
+
+  /**
+   * Instances that registered or were discovered come and go without a new table; requests keep the member they have. A pool
+   * has a record as soon as it has two members; one with a circuit or a queue has the same one all the time.
+   */
+  setMembers(
+    rotation: readonly number[],
+    members: readonly MemberEntry[],
+    {states, at, own}: Pick<PoolPlace, 'states' | 'at' | 'own'>,
+  ): void {
+    this.members = members
+    this.primaries = members.filter(member => !member.isBackup && !member.isDown && member.weight > 0)
+    this.backups = members.filter(member => member.isBackup && !member.isDown)
+    this.rotation = rotation
+    this.states = states
+    this.at = at
+    this.own = own
+    this.#ring = null
+    this.#loads = null
     for (const member of members) member.pool = this
   }
 
@@ -197,14 +214,21 @@ export type Table = {
   readonly revision: string
   readonly routing: Routing<RouteEntry>
   readonly byId: ReadonlyMap<string, RouteEntry>
+  /** What service mode serves: the services as prefixes of one host that takes every name. */
+  readonly services: HostRoutes<RouteEntry>
+  readonly pools: ReadonlyMap<string, PoolEntry>
   readonly forward: ForwardHeaders
 }
+
+// The turn of pools in which there is nothing to take turns at; larger than any record.
+const ALONE = new Int32Array(new SharedArrayBuffer(64))
 
 const NO_FORWARD: ForwardHeaders = {forwarded: false, via: false, requestId: false, traceparent: false}
 
 /** What a worker serves before its first snapshot: nothing, every request is a 404. */
 export function emptyTable(): Table {
-  return {revision: '', routing: createRouting(), byId: new Map(), forward: NO_FORWARD}
+  const services = createHostRoutes<RouteEntry>('*')
+  return {revision: '', routing: createRouting(), byId: new Map(), services, pools: new Map(), forward: NO_FORWARD}
 }
 
 /** Does the table serve this place as the entry of an older table did, and may this member still have a part in it? */
@@ -213,8 +237,39 @@ export function isSameRoute(table: Table, old: RouteEntry, member: MemberEntry |
   if (!now) return false
   // Any of its destinations: whom a variant or a split has sent there stays there as long as it is one.
   return destinationsOf(now).some(
-    entry => entry === old || (serving(entry) === serving(old) && isMemberOf(entry, member)),
+    entry => entry === old || (serving(entry) === serving(old) && hasMember(entry.pool, member)),
   )
+}
+
+/** Is the member, as an origin and a path, one of this pool? */
+export function hasMember(pool: PoolEntry | null, member: MemberEntry | null): boolean {
+  const {origin, basePath} = member ?? {}
+  return pool?.members.some(other => other.origin === origin && other.basePath === basePath) ?? false
+}
+
+/** Gives a pool of the table other members; origins that were its alone are retired. A pool that is not there is let be. */
+export function replaceMembers(
+  state: LiveState,
+  table: Table,
+  pool: WirePool,
+  instances: readonly WireInstance[],
+): void {
+  const entry = table.pools.get(pool.key)
+  if (!entry) return
+  for (const instance of instances) takeOrigin(state, instance)
+  const before = entry.members
+  const members = keepSame(before, membersOf(state, pool))
+  entry.setMembers(pool.rotation, members, placeOf(state, pool))
+  const users = new Map([...before, ...members].map(({origin}): [Origin, MemberEntry[]] => [origin, []]))
+  for (const other of table.pools.values()) for (const member of other.members) users.get(member.origin)?.push(member)
+  for (const [origin, own] of users) {
+    origin.members = own
+    if (own.length > 0) continue
+    origin.retire()
+    state.origins.delete(origin.key)
+  }
+  // Whoever has come may have room for those who wait.
+  entry.waiting?.wake()
 }
 
 /** Live state of a worker that outlives tables: the origins by key, its parts of the scoreboard, and who waits. */
@@ -273,6 +328,7 @@ export type TableBuilder = {
   addInstances(instances: readonly WireInstance[]): void
   addPools(pools: readonly WirePool[]): void
   addRoutes(routes: readonly WireRoute[]): void
+  addServices(services: readonly WireService[]): void
   /** The finished table; origins that it does not name are retired: they finish what they have and close. */
   finish(): Table
 }
@@ -280,6 +336,7 @@ export type TableBuilder = {
 export function buildTable(state: LiveState, revision: string, forward: ForwardHeaders): TableBuilder {
   const routing = createRouting<RouteEntry>()
   const byId = new Map<string, RouteEntry>()
+  const services = createHostRoutes<RouteEntry>('*')
   const pools = new Map<string, PoolEntry>()
   const named = new Set<string>()
   const users = new Map<Origin, MemberEntry[]>()
@@ -287,25 +344,29 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     addInstances(instances) {
       for (const instance of instances) {
         named.add(instance.key)
-        const origin = state.origins.get(instance.key) ?? createOrigin(state, instance)
-        origin.isRetired = false
-        state.origins.set(instance.key, origin)
+        takeOrigin(state, instance)
       }
     },
     addPools(list) {
       for (const pool of list) {
-        const members = pool.members.map(member => {
-          const origin = state.origins.get(member.instance)
-          const states = state.memberStates[segmentOf(member.slot)]
-          if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${member.instance}`)
-          return new MemberEntry(member, origin, states, pool.maxInFlight)
-        })
+        const members = membersOf(state, pool)
         for (const member of members) {
           const known = users.get(member.origin)
           if (known) known.push(member)
           else users.set(member.origin, [member])
         }
         pools.set(pool.key, new PoolEntry(pool, members, placeOf(state, pool)))
+      }
+    },
+    addServices(list) {
+      for (const service of list) {
+        const route = routeOf(service)
+        const pool = pools.get(service.pool)
+        const counters = state.routeLanes[segmentOf(service.slot)]
+        if (!pool || !counters) throw new Error(`service ${service.slug} came before its pool or its counters`)
+        const entry = new RouteEntry(route, pool, counters, null)
+        byId.set(route.id, entry)
+        addPrefix(services, route.prefix, entry)
       }
     },
     addRoutes(routes) {
@@ -328,7 +389,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
       }
       for (const id of state.budgets.keys()) if (!byId.get(id)?.retry) state.budgets.delete(id)
       for (const key of state.queues.keys()) if (!pools.has(key)) state.queues.delete(key)
-      return {revision, routing, byId, forward}
+      return {revision, routing, byId, services, pools, forward}
     },
   }
 }
@@ -381,9 +442,35 @@ function serving({action, head, timeouts}: RouteEntry): string {
   return JSON.stringify([action, head, timeouts])
 }
 
-function isMemberOf(entry: RouteEntry, member: MemberEntry | null): boolean {
-  const {origin, basePath} = member ?? {}
-  return entry.pool?.members.some(other => other.origin === origin && other.basePath === basePath) ?? false
+function membersOf(state: LiveState, pool: WirePool): MemberEntry[] {
+  return pool.members.map(member => {
+    const origin = state.origins.get(member.instance)
+    const states = state.memberStates[segmentOf(member.slot)]
+    if (!origin || !states) throw new Error(`pool ${pool.key} came before its instance ${member.instance}`)
+    return new MemberEntry(member, origin, states, pool.maxInFlight)
+  })
+}
+
+// A request that tries another member tells those that it has tried by their entries.
+function keepSame(before: readonly MemberEntry[], now: readonly MemberEntry[]): MemberEntry[] {
+  const known = new Map(before.map(member => [member.id, member]))
+  return now.map(member => {
+    const same = known.get(member.id)
+    return same && isSameMember(same, member) ? same : member
+  })
+}
+
+function isSameMember(a: MemberEntry, b: MemberEntry): boolean {
+  return (
+    a.origin === b.origin &&
+    a.basePath === b.basePath &&
+    a.weight === b.weight &&
+    a.isBackup === b.isBackup &&
+    a.isDown === b.isDown &&
+    a.maxInFlight === b.maxInFlight &&
+    a.states === b.states &&
+    a.at === b.at
+  )
 }
 
 // A reload neither refills nor empties it.
@@ -393,9 +480,6 @@ function budgetOf(state: LiveState, route: WireRoute, counters: Float64Array): R
   state.budgets.set(route.id, budget)
   return budget
 }
-
-// The turn of pools in which there is nothing to take turns at; larger than any record.
-const ALONE = new Int32Array(new SharedArrayBuffer(64))
 
 function placeOf(state: LiveState, {key, slot, queue}: WirePool): PoolPlace {
   const {ticks} = state
@@ -407,6 +491,12 @@ function placeOf(state: LiveState, {key, slot, queue}: WirePool): PoolPlace {
   const waiting = queue && (state.queues.get(key) ?? new WaitQueue(states, at, own, ticks))
   if (waiting) state.queues.set(key, waiting)
   return {states, at, own, ticks, waiting}
+}
+
+function takeOrigin(state: LiveState, instance: WireInstance): void {
+  const origin = state.origins.get(instance.key) ?? createOrigin(state, instance)
+  origin.isRetired = false
+  state.origins.set(instance.key, origin)
 }
 
 function createOrigin(state: LiveState, instance: WireInstance): Origin {

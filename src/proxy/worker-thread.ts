@@ -1,19 +1,21 @@
 // The main thread's end of one worker: starts it, hands it tables piece by piece, and knows when it is gone.
 
 import {Worker} from 'node:worker_threads'
-import type {Address} from '../base/address.ts'
 import type {Board} from '../scoreboard/board.ts'
-import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {Instance, Pool, ServiceRoute, Snapshot} from '../snapshot/snapshot.ts'
 import {
   type BoardName,
   CHUNK,
   type FromWorker,
+  type Listener,
   type ToWorker,
   type WireInstance,
   type WirePool,
   type WireRoute,
+  type WireService,
   type WorkerStart,
 } from './messages.ts'
+import {serviceRouteId} from './service-route.ts'
 
 export type Boards = Readonly<Record<BoardName, Board>>
 
@@ -23,7 +25,9 @@ export type WorkerThread = {
   /** Resolves when the worker serves the snapshot; rejects when it dies before. One transfer at a time. */
   transfer(snapshot: Snapshot): Promise<void>
   /** Resolves with what was bound, or the address and the error code that kept it from being. */
-  listen(http: readonly Address[]): Promise<{http: readonly Address[]} | {refused: Address; code: string}>
+  listen(listeners: readonly Listener[]): Promise<{listeners: readonly Listener[]} | {refused: Listener; code: string}>
+  /** Resolves when the worker picks from these members; rejects when it dies before. */
+  setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
   setAddresses(host: string, addresses: readonly string[], reason: string): void
   /** Resolves when the last request is answered, or after `withinMs`, or when it is gone. */
   drain(withinMs: number): Promise<void>
@@ -93,6 +97,11 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
       sendSegments()
       await ask({kind: 'routes', routes: chunk})
     }
+    for (let from = 0; from < snapshot.services.length; from += CHUNK) {
+      const chunk = snapshot.services.slice(from, from + CHUNK).map(service => wireService(boards, service))
+      sendSegments()
+      await ask({kind: 'services', services: chunk})
+    }
     await ask({kind: 'commit'})
     revision = snapshot.revision
   }
@@ -118,11 +127,21 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
   return {
     revision: () => revision,
     transfer: snapshot => inTurn(() => transferNow(snapshot)),
-    listen: http =>
+    listen: listeners =>
       inTurn(async () => {
-        const answer = await ask({kind: 'listen', http})
-        if (answer.kind === 'refused') return {refused: answer.address, code: answer.code}
-        return {http: answer.kind === 'listening' ? answer.http : []}
+        const answer = await ask({kind: 'listen', listeners})
+        if (answer.kind === 'refused') return {refused: answer.listener, code: answer.code}
+        return {listeners: answer.kind === 'listening' ? answer.listeners : []}
+      }),
+    setPool: (pool, instances) =>
+      inTurn(async () => {
+        const message = {
+          kind: 'pool',
+          pool: wirePool(boards, pool),
+          instances: instances.map(instance => wireInstance(boards, instance)),
+        } as const
+        sendSegments()
+        await ask(message)
       }),
     setAddresses: (host, addresses, reason) => send({kind: 'addresses', host, addresses, reason}),
     async drain(withinMs) {
@@ -138,6 +157,11 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
 
 function wireRoute(boards: Boards, {source: _, ...route}: Snapshot['routes'][number]): WireRoute {
   return {...route, slot: boards.routes.slotOf(route.id)}
+}
+
+function wireService(boards: Boards, service: ServiceRoute): WireService {
+  const {slug, pool, stripSlug, timeouts} = service
+  return {slug, pool, stripSlug, timeouts, slot: boards.routes.slotOf(serviceRouteId(service))}
 }
 
 function wirePool(boards: Boards, pool: Snapshot['pools'][number]): WirePool {

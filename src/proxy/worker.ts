@@ -2,10 +2,9 @@
 
 import type {Server} from 'node:net'
 import {parentPort, workerData} from 'node:worker_threads'
-import type {Address} from '../base/address.ts'
 import {listen} from './listener.ts'
-import type {FromWorker, ToWorker, WorkerStart} from './messages.ts'
-import {addSegment, buildTable, isSameRoute, type Table, type TableBuilder} from './table.ts'
+import type {FromWorker, Listener, ToWorker, WirePool, WorkerStart} from './messages.ts'
+import {addSegment, buildTable, hasMember, isSameRoute, replaceMembers, type Table, type TableBuilder} from './table.ts'
 import {Thread} from './thread.ts'
 import {TICK_MS} from './ticks.ts'
 
@@ -44,12 +43,19 @@ async function receive(message: ToWorker): Promise<void> {
     case 'routes':
       builder?.addRoutes(message.routes)
       return say({kind: 'done'})
+    case 'services':
+      builder?.addServices(message.services)
+      return say({kind: 'done'})
     case 'commit':
       if (builder) swap(builder.finish())
       builder = null
       return say({kind: 'done'})
     case 'listen':
-      return open(message.http)
+      return open(message.listeners)
+    case 'pool':
+      replaceMembers(thread.live, thread.table, message.pool, message.instances)
+      retireTunnels(message.pool)
+      return say({kind: 'done'})
     case 'addresses':
       return setAddresses(message.host, message.addresses, message.reason)
     case 'drain':
@@ -65,15 +71,23 @@ function swap(table: Table): void {
   }
 }
 
-async function open(addresses: readonly Address[]): Promise<void> {
-  const bound: Address[] = []
-  for (const address of addresses) {
-    const opened = await listen(thread, address)
-    if (typeof opened === 'string') return say({kind: 'refused', address, code: opened})
-    servers.push(opened.server)
-    bound.push(opened.address)
+function retireTunnels({key}: WirePool): void {
+  const pool = thread.table.pools.get(key)
+  for (const {tunnel} of thread.clients) {
+    const member = tunnel?.route.pool?.key === key ? tunnel.exchange.member : null
+    if (pool && member && !hasMember(pool, member)) tunnel?.retire(thread.edge.tunnelDrainMs)
   }
-  say({kind: 'listening', http: bound})
+}
+
+async function open(listeners: readonly Listener[]): Promise<void> {
+  const bound: Listener[] = []
+  for (const listener of listeners) {
+    const opened = await listen(thread, listener)
+    if (typeof opened === 'string') return say({kind: 'refused', listener, code: opened})
+    servers.push(opened.server)
+    bound.push(opened.listener)
+  }
+  say({kind: 'listening', listeners: bound})
 }
 
 function setAddresses(host: string, addresses: readonly string[], reason: string): void {

@@ -27,9 +27,17 @@ export function createRouting<R>(): Routing<R> {
   return {exact: new Map(), wildcard: new Map(), any: null}
 }
 
+export function createHostRoutes<R>(pattern: string): HostRoutes<R> {
+  return {pattern, prefixes: new Map(), root: null, depth: 0}
+}
+
 /** Puts a route under its host and prefix; a second one for the same place replaces the first. */
 export function addRoute<R>(routing: Routing<R>, host: string, prefix: string, route: R): void {
-  const routes = hostRoutes(routing, host)
+  addPrefix(hostRoutes(routing, host), prefix, route)
+}
+
+/** Puts a route under its prefix in the routes of one host. */
+export function addPrefix<R>(routes: HostRoutes<R>, prefix: string, route: R): void {
   if (prefix === '') {
     routes.root = route
     return
@@ -71,10 +79,6 @@ function hostRoutes<R>(routing: Routing<R>, pattern: string): HostRoutes<R> {
     index.set(key, routes)
   }
   return routes
-}
-
-function createHostRoutes<R>(pattern: string): HostRoutes<R> {
-  return {pattern, prefixes: new Map(), root: null, depth: 0}
 }
 
 function segmentsOf(prefix: string): number {

@@ -1,12 +1,17 @@
 // The hand-over: what the control plane may ask of the data plane. Types only.
 
-import type {Snapshot} from './snapshot.ts'
+import type {Instance, Pool, Snapshot} from './snapshot.ts'
 
 export type DataPlane = {
   /** Starts the workers; nothing is served yet. */
   start(): Promise<void>
   /** Resolves when every live worker serves this snapshot. It cannot be refused: compile has proved it. */
   apply(snapshot: Snapshot): Promise<void>
+  /**
+   * Gives a pool of the snapshot other members and leaves everything else as it is; `instances` are those that they name.
+   * Resolves when every live worker picks from them. A pool that there is not is passed over.
+   */
+  setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
   /** Opens the listeners on every worker; throws AppError when an address is taken or may not be opened. */
   listen(): Promise<Listeners>
   /** The addresses of a name in an instance; none means that the instance is down, for the reason given. */

@@ -203,8 +203,9 @@ export type Instance = {
   /** 'http://10.0.0.1:8080', always with its port. */
   readonly key: string
   readonly scheme: 'http' | 'https'
-  /** A name, resolved by the control plane, or an IP address without brackets. */
+  /** A name, resolved by the control plane, an IP address without brackets, or the absolute path of a unix socket. */
   readonly host: string
+  /** 0 for a unix socket. */
   readonly port: number
   /** How an https instance is checked; null for http. */
   readonly tls: UpstreamTls | null
@@ -245,7 +246,21 @@ export type ServiceRoute = {
   readonly slug: string
   readonly pool: string
   readonly stripSlug: boolean
+  readonly timeouts: Timeouts
+  /** Instances may register themselves. */
+  readonly register: boolean
+  readonly discover: Discovery | null
   readonly source: Source
+}
+
+/** A name in DNS whose answers are instances. */
+export type Discovery = {
+  readonly dns: string
+  readonly type: 'A' | 'AAAA' | 'SRV'
+  readonly scheme: 'http' | 'https'
+  /** 0 for SRV, whose answers bring their own. */
+  readonly port: number
+  readonly everyMs: number
 }
 
 export type UpstreamTls = {

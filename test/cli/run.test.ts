@@ -9,7 +9,7 @@ import {command, type RunningCommand, startIn} from '../helpers/command.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
 import {until} from '../helpers/until.ts'
 
-const SETTINGS = 'listen:\n  http: 127.0.0.1:0\nworkers: 1\n'
+const SETTINGS = 'listen:\n  http: 127.0.0.1:0\n  service: off\nworkers: 1\n'
 
 async function origin(folder: Folder, answer = 'hello'): Promise<{port: number; held: Set<() => void>}> {
   const held = new Set<() => void>()
@@ -134,10 +134,19 @@ test(
     folder.scope.defer(() => squatter.close())
     const {port} = squatter.address() as AddressInfo
     const routes = `id: x.localhost\ntarget: http://127.0.0.1:${target}\n`
-    await folder.write({'routes.d/x.yaml': routes, 'routesd.yaml': `listen:\n  http: 127.0.0.1:${port}\n`})
+    await folder.write({
+      'routes.d/x.yaml': routes,
+      'routesd.yaml': `listen: {http: "127.0.0.1:${port}", service: off}\n`,
+    })
     const busy = await command(['run'], {cwd: folder.path})
     assert.equal([busy.code, busy.stdout], [2, ''], busy.stderr)
     assert.match(last(busy.stderr), new RegExp(`^routesd: .*127\\.0\\.0\\.1:${port}`))
+    assert.match(busy.stderr, /listen\.http/)
+
+    await folder.write({'routesd.yaml': `listen: {http: "127.0.0.1:0", service: "127.0.0.1:${port}"}\n`})
+    const busyService = await command(['run'], {cwd: folder.path})
+    assert.is(busyService.code, 2)
+    assert.match(busyService.stderr, /listen\.service/)
 
     await folder.write({file: 'not a folder', 'routesd.yaml': `${SETTINGS}state: ./file/state\n`})
     const state = await command(['run'], {cwd: folder.path})

@@ -12,7 +12,7 @@ import {until} from '../helpers/until.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const script = join(root, 'examples', 'microfrontends', 'demo.ts')
-const PORTS = [8080, 8401, 8402, 8403]
+const PORTS = [8080, 11337, 8401, 8402, 8403]
 
 const taken = (await Promise.all(PORTS.map(port => isFree(port).then(free => (free ? [] : [port]))))).flat()
 if (taken.length > 0) console.log(`SKIP the demo: port ${taken.join(', ')} is in use`)

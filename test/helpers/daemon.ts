@@ -5,7 +5,7 @@ import {loadSettings} from '../../src/control/config/settings.ts'
 import {type Daemon, runDaemon} from '../../src/daemon.ts'
 import type {Folder} from './folder.ts'
 
-export type RunningDaemon = Daemon & {readonly port: number}
+export type RunningDaemon = Daemon & {readonly port: number; readonly servicePort: number}
 
 export type DaemonOptions = {
   /** Lines of routesd.yaml beside those that give it ports of its own. */
@@ -17,7 +17,7 @@ export type DaemonOptions = {
 /** Starts a daemon on `folder` (routes.d and state below it) that ends with the folder's scope. */
 export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Promise<RunningDaemon> {
   await folder.write({
-    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\n${options.settings ?? ''}`,
+    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: "127.0.0.1:0"}\n${options.settings ?? ''}`,
   })
   const {settings, diagnostics} = await loadSettings({file: folder.at('routesd.yaml'), cwd: folder.path})
   if (!settings) throw new Error(JSON.stringify(diagnostics))
@@ -27,5 +27,6 @@ export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Pro
     ...(options.resolve ? {resolve: options.resolve} : {}),
   })
   folder.scope.defer(() => daemon.stop())
-  return {...daemon, port: Number(daemon.listeners.http[0]?.split(':').at(-1))}
+  const portOf = (addresses: readonly string[]) => Number(addresses[0]?.split(':').at(-1))
+  return {...daemon, port: portOf(daemon.listeners.http), servicePort: portOf(daemon.listeners.service)}
 }

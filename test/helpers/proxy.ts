@@ -8,7 +8,12 @@ import {createDataPlane} from '../../src/proxy/plane.ts'
 import type {DataPlane} from '../../src/snapshot/data-plane.ts'
 import type {ForwardHeaders, HeadPolicy, Snapshot, Timeouts, UpstreamTls} from '../../src/snapshot/snapshot.ts'
 
-export type Proxy = {readonly port: number; readonly plane: DataPlane}
+export type Proxy = {
+  readonly port: number
+  /** Where services are asked for by their slugs. */
+  readonly servicePort: number
+  readonly plane: DataPlane
+}
 
 export type ProxyOptions = {
   readonly workers?: number
@@ -64,6 +69,7 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
   const plane = createDataPlane({
     workers: options.workers ?? 1,
     http: {host: '127.0.0.1', port: 0},
+    service: {host: '127.0.0.1', port: 0},
     edge: {...EDGE, ...options.edge},
     clock: systemClock,
     log: silentLog,
@@ -71,8 +77,9 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
   await plane.start()
   scope.defer(() => plane.drain(0))
   await plane.apply(snapshot)
-  const {http} = await plane.listen()
-  return {port: Number(http[0]?.split(':').at(-1)), plane}
+  const {http, service} = await plane.listen()
+  const portOf = (addresses: readonly string[]) => Number(addresses[0]?.split(':').at(-1))
+  return {port: portOf(http), servicePort: portOf(service), plane}
 }
 
 /** A snapshot as the compiler would make it. */

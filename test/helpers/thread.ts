@@ -45,12 +45,12 @@ export async function threadOf(
   thread.table = builder.finish()
   const timer = setInterval(() => thread.ticks.tick(), TICK_MS)
   scope.defer(() => clearInterval(timer))
-  const opened = await listen(thread, {host: '127.0.0.1', port: 0})
+  const opened = await listen(thread, {kind: 'http', address: {host: '127.0.0.1', port: 0}})
   if (typeof opened === 'string') throw new Error(opened)
   scope.defer(() => {
     opened.server.close()
     for (const client of thread.clients) client.socket.destroy()
     for (const origin of thread.live.origins.values()) origin.retire()
   })
-  return {port: opened.address.port, thread, routes, instances}
+  return {port: opened.listener.address.port, thread, routes, instances}
 }

@@ -13,6 +13,7 @@ import {compileHead} from './head.ts'
 import {compileKeepalive} from './keepalive.ts'
 import {createPools, type Pools} from './pools.ts'
 import {compileRetry} from './retry.ts'
+import {compileServices} from './services.ts'
 import {compileSplit} from './split.ts'
 import {createTimeouts} from './timeouts.ts'
 import {compileUpstreamTls} from './upstream-tls.ts'
@@ -48,12 +49,14 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
       source: {file, line},
     }
   })
+  // Before the pools are listed: a service that no route names is asked for by its slug.
+  const slugs = compileServices(config.services, options.references, pools, timeouts)
   const parts = {
     routes,
     pools: pools.list(),
     instances: pools.instances(),
     checks: pools.checks(),
-    services: [],
+    services: slugs,
     forward: options.forward,
   }
   return {revision: options.revision, content: contentOf(parts), ...parts}

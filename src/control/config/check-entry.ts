@@ -40,6 +40,7 @@ export function checkEntry(entry: Entry): Problem[] {
       check.refusal('bad-host', '/name', (entry.value as Host).name, normalizeHost)
       break
     case 'service':
+      checkSlug(entry.value as Service, check)
       checkHealth((entry.value as Service).health, check)
       break
     case 'test':
@@ -125,6 +126,15 @@ function createCheck({document, pointer}: Entry) {
       if ('problem' in parsed) this.add(rule, path, wordRefusal(parsed as Refusal, text), (parsed as Refusal).hint)
     },
   }
+}
+
+/** What routesd answers itself in service mode. */
+const BUILT_IN = ['proxy-svc', 'registry-svc']
+
+function checkSlug({slug}: Service, check: Check): void {
+  if (!BUILT_IN.includes(slug)) return
+  const hint = 'In service mode its requests are answered by routesd itself; choose another slug.'
+  check.add('reserved-slug', '/slug', `${JSON.stringify(slug)} is a built-in service`, hint)
 }
 
 function checkRoute(route: Route, check: Check): void {

@@ -39,6 +39,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
   host: {name: true},
   service: {
     slug: true,
+    stripSlug: true,
     instances: true,
     balance: true,
     hashBy: true,
@@ -57,7 +58,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     routes: true,
     state: true,
     workers: true,
-    listen: {http: true},
+    listen: {http: true, service: true},
     admin: {socket: true},
     git: {
       serve: true,

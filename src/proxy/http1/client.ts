@@ -4,7 +4,7 @@
 import type {Socket} from 'node:net'
 import type {HostRoutes} from '../../router/routing.ts'
 import {type Exchange, finishExchange} from '../exchange.ts'
-import {endsConnection, FAILURES, type FailureCode} from '../failure.ts'
+import {endsConnection, FAILURES, type FailureCode, inServiceMode, textOf} from '../failure.ts'
 import {failureAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
 import type {Thread} from '../thread.ts'
@@ -27,6 +27,8 @@ export type ClientSocket = Socket & {connection: ClientConnection}
 export class ClientConnection implements Timed {
   readonly thread: Thread
   readonly socket: Socket
+  /** It came in where requests are for services by their slugs. */
+  readonly isService: boolean
   /** Of the peer, or of the client that its PROXY header named. */
   address: string
   isTrusted: boolean
@@ -57,17 +59,19 @@ export class ClientConnection implements Timed {
   hostRoutes: HostRoutes<RouteEntry> | null = null
   forwarding = ''
 
-  constructor(thread: Thread, socket: Socket, address: string) {
+  constructor(thread: Thread, socket: Socket, address: string, isService: boolean) {
     this.thread = thread
     this.socket = socket
+    this.isService = isService
     this.address = address
     this.isTrusted = thread.trust.isTrusted(address)
     this.awaitsProxyHeader = thread.edge.proxyProtocol && this.isTrusted
   }
 
   /** Answers a failure of the exchange, or cuts the connection when the answer has begun: never a clean end. */
-  fail(exchange: Exchange, code: FailureCode): void {
+  fail(exchange: Exchange, reason: FailureCode): void {
     if (exchange.isFinished) return
+    const code = this.isService ? inServiceMode(reason) : reason
     exchange.upstream?.abort()
     exchange.status = FAILURES[code].status
     exchange.failure = code
@@ -79,7 +83,8 @@ export class ClientConnection implements Timed {
     exchange.isPersistent &&= exchange.isRequestDone && !endsConnection(code) && !this.thread.isDraining
     const isHead = exchange.method === 'HEAD'
     const {isPersistent, retryAfterS} = exchange
-    this.answer(exchange, failureAnswer(code, this.thread.ticks.dateField, isHead, !isPersistent, retryAfterS))
+    const {dateField} = this.thread.ticks
+    this.answer(exchange, failureAnswer(code, dateField, isHead, !isPersistent, retryAfterS, textOf(code, reason)))
   }
 
   /** A request that cannot be read: there is no telling where the next one begins, so the connection ends. */
@@ -224,7 +229,7 @@ export class ClientConnection implements Timed {
 }
 
 /** Takes a new connection into service, or turns it away when there are too many. */
-export function acceptClient(thread: Thread, socket: Socket): void {
+export function acceptClient(thread: Thread, socket: Socket, isService: boolean): void {
   const address = plainAddress(socket.remoteAddress ?? '')
   if (!thread.doors.enter(address)) {
     socket.on('error', onError)
@@ -232,7 +237,7 @@ export function acceptClient(thread: Thread, socket: Socket): void {
     socket.destroySoon()
     return
   }
-  const connection = new ClientConnection(thread, socket, address)
+  const connection = new ClientConnection(thread, socket, address, isService)
   ;(socket as ClientSocket).connection = connection
   thread.clients.add(connection)
   thread.ticks.join(connection)

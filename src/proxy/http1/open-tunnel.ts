@@ -46,7 +46,10 @@ function ask(tunnel: Tunnel, addresses: readonly string[]): void {
     socket,
     Buffer.alloc(0),
     {
-      target: `${origin.scheme}://${bare}:${origin.port}`,
+      target:
+        origin.port === 0
+          ? {socketPath: address, host: 'localhost', port: 0}
+          : `${origin.scheme}://${bare}:${origin.port}`,
       toProxy: true,
       connectTimeout: route.timeouts.connectMs,
       ...(origin.scheme === 'https' ? {ssl: origin.tlsOptions(), secure: !origin.tls?.insecure} : {}),

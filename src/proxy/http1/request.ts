@@ -80,12 +80,21 @@ function route(client: ClientConnection, exchange: Exchange, head: RequestHead, 
 function takeHost(client: ClientConnection, table: Table, hostValue: string): void {
   client.hostValue = hostValue
   client.hostTable = table
+  if (client.isService) {
+    client.host = normalizeHost(hostValue)
+    client.hostRoutes = table.services
+  } else {
+    takeRoutes(client, table, hostValue)
+  }
+  const {address} = client
+  client.forwarding = forwardingFields(address, {address, proto: 'http', host: hostValue})
+}
+
+function takeRoutes(client: ClientConnection, table: Table, hostValue: string): void {
   // A name that is a key of the table is in normal form: most are, and need no more than this look.
   const exact = table.routing.exact.get(hostValue)
   client.host = exact ? hostValue : normalizeHost(hostValue)
   client.hostRoutes = exact ?? (client.host === '' ? null : findHost(table.routing, client.host))
-  const {address} = client
-  client.forwarding = forwardingFields(address, {address, proto: 'http', host: hostValue})
 }
 
 function passOn(

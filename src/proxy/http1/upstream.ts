@@ -204,7 +204,8 @@ function begin(upstream: UpstreamConnection, exchange: Exchange): void {
 
 function dial(upstream: UpstreamConnection): Socket {
   const {origin} = upstream
-  const socket = connect({host: upstream.address, port: origin.port, noDelay: true})
+  const {address} = upstream
+  const socket = connect(origin.port === 0 ? {path: address} : {host: address, port: origin.port, noDelay: true})
   if (upstream.tried === 0) upstream.thread.ticks.join(upstream)
   if (origin.scheme === 'http') {
     socket.on('connect', onConnect)

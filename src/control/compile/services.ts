@@ -1,0 +1,102 @@
+// Services as service mode serves them, and the instances that join them while the daemon runs: those that registered and
+// those that were discovered. What joins is compiled as if it had been written beside the declared ones, so that it has the
+// same check, the same TLS and the same keys.
+
+import {isIP} from 'node:net'
+import {parseDuration} from '../../base/units.ts'
+import type {Discovery, Instance, Pool, ServiceRoute, Snapshot, Timeouts} from '../../snapshot/snapshot.ts'
+import type {Config, Placed} from '../config/config.ts'
+import type {References} from '../config/references.ts'
+import type {Service, ServiceDiscover, ServiceInstance, Timeouts as WrittenTimeouts} from '../config/types.ts'
+import {createPools, type Pools} from './pools.ts'
+import {readTarget} from './target.ts'
+import {compileUpstreamTls} from './upstream-tls.ts'
+
+/** Every service under its slug, in the order of the slugs. */
+export function compileServices(
+  services: readonly Placed<Service>[],
+  references: References,
+  pools: Pools,
+  timeouts: (written: WrittenTimeouts | undefined) => Timeouts,
+): ServiceRoute[] {
+  return [...services].sort(bySlug).map(({value, file, line}): ServiceRoute => {
+    const tls = compileUpstreamTls(value.upstreamTls, file, references)
+    return {
+      slug: value.slug,
+      pool: pools.ofService(value, tls),
+      stripSlug: value.stripSlug ?? false,
+      timeouts: timeouts(undefined),
+      register: value.register ?? false,
+      discover: value.discover ? compileDiscovery(value.discover, tls === null ? 'http' : 'https') : null,
+      source: {file, line},
+    }
+  })
+}
+
+/** An instance that was not written: its URL, and its share where the source says one. */
+export type Joining = Required<Pick<ServiceInstance, 'url' | 'weight' | 'backup'>>
+
+/** What the pools of one service become; the same pool when nobody joins. */
+export type Joined = {readonly pool: Pool; readonly instances: readonly Instance[]}
+
+/** The pool of a service with those that join it; one that is declared, or joins twice, counts once and as declared. */
+export function joinService(service: Placed<Service>, references: References, joining: readonly Joining[]): Joined {
+  const {value, file} = service
+  const tls = compileUpstreamTls(value.upstreamTls, file, references)
+  const declared = (value.instances ?? []).map(written => (typeof written === 'string' ? {url: written} : written))
+  const known = new Set(declared.map(({url}) => placeOf(url)))
+  const others = joining.filter(({url}) => {
+    const place = placeOf(url)
+    return !known.has(place) && known.add(place)
+  })
+  const pools = createPools()
+  const key = pools.ofService({...value, instances: [...declared, ...others]}, tls)
+  const pool = pools.list().find(each => each.key === key)
+  if (!pool) throw new Error(`service ${value.slug} has no pool`)
+  return {pool, instances: pools.instances()}
+}
+
+/** A snapshot with these pools in place of its own; its content stays that of its files. */
+export function withJoined(snapshot: Snapshot, joined: readonly Joined[]): Snapshot {
+  if (joined.length === 0) return snapshot
+  const pools = new Map(joined.map(({pool}) => [pool.key, pool]))
+  const instances = new Map(snapshot.instances.map(instance => [instance.key, instance]))
+  for (const instance of joined.flatMap(each => each.instances)) instances.set(instance.key, instance)
+  return {
+    ...snapshot,
+    pools: snapshot.pools.map(pool => pools.get(pool.key) ?? pool),
+    instances: [...instances.values()],
+  }
+}
+
+/** The service of a slug in a valid configuration. */
+export function serviceOf(config: Config, slug: string): Placed<Service> | null {
+  return config.services.find(({value}) => value.slug === slug) ?? null
+}
+
+/** 'http://10.0.0.1:8080' and '/base': origin, as instances are known, and path of a target that the checks accept. */
+export function placeOf(url: string): string {
+  const {instance, basePath} = readTarget(url, {})
+  return instance.key + basePath
+}
+
+/** The URL of an address and a port that DNS named. */
+export function urlOf(scheme: Discovery['scheme'], host: string, port: number): string {
+  return `${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}
+
+// ---
+
+// Certificates are what https is for: a service that says how they are checked is asked over https.
+function compileDiscovery(
+  {dns, type = 'A', port = 0, every = '10s'}: ServiceDiscover,
+  scheme: Discovery['scheme'],
+): Discovery {
+  const everyMs = parseDuration(every)
+  if (everyMs === null) throw new Error(`not a duration: ${every}`)
+  return {dns, type, scheme, port, everyMs}
+}
+
+function bySlug(a: Placed<Service>, b: Placed<Service>): number {
+  return a.value.slug < b.value.slug ? -1 : 1
+}
