@@ -2,6 +2,8 @@
 
 import {randomBytes} from 'node:crypto'
 import {chmod} from 'node:fs/promises'
+import type {Server} from 'node:http'
+import {listenAlone} from './admin/listen.ts'
 import type {EventBody, Operations, RouteRow, Status} from './admin/protocol.ts'
 import {createAdminServer} from './admin/server.ts'
 import {type Clock, systemClock} from './base/clock.ts'
@@ -20,7 +22,10 @@ import {createHealth, type Health} from './control/health/health.ts'
 import {addCondition, joinHealth} from './control/instance-conditions.ts'
 import {createInstances, type Instances} from './control/instances.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
+import {createRegistryServer} from './control/registry/api.ts'
 import {createResolver} from './control/registry/resolve.ts'
+import {instanceRows} from './control/registry/rows.ts'
+import {openRegistry} from './control/registry.ts'
 import {createDataPlane} from './proxy/plane.ts'
 import {destinationOf} from './router/destination.ts'
 import type {DataPlane, Listeners} from './snapshot/data-plane.ts'
@@ -43,6 +48,8 @@ export type DaemonOptions = {
   readonly clock?: Clock
   /** Resolves names in place of the system; for tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
+  /** DNS servers that `discover` asks in place of the system's; for tests. */
+  readonly servers?: readonly string[]
 }
 
 /** A WebSocket whose route has changed may go on for this long. */
@@ -107,8 +114,12 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     })
     scope.own(instances, owned => owned.close())
     await instances.load()
+    const registry = await openRegistry(settings, {...options, clock, log, plane, resolver})
+    scope.defer(() => registry.close())
+    const {joining} = registry
     const source = await createSource(settings, {clock, log})
-    const reconciler = createReconciler({settings, source, clock, log, plane: instances, resolver, health})
+    const parts = {settings, source, clock, log, plane: instances, resolver: joining, health, joining}
+    const reconciler = createReconciler(parts)
     const operations = createOperations(
       settings,
       reconciler,
@@ -119,6 +130,24 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     )
     tell = operations.tell
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
+
+    if (registry.socket !== null) {
+      const server = createRegistryServer({
+        ...registry,
+        log,
+        routes: operations.routes,
+        settled: joining.settled,
+        service: slug => declaredAs(reconciler.view().config, slug),
+        instances: () =>
+          instanceRows(reconciler.view().snapshot, joining.snapshot(), {
+            ...registry,
+            memberState: plane.memberState,
+            addressesOf: host => resolver.addressesOf(host).addresses,
+          }),
+      })
+      await listenAlone(server, registry.socket, log)
+      scope.defer(() => closeServer(server))
+    }
 
     await plane.start()
     scope.defer(() => plane.drain(settings.edge.drainMs))
@@ -159,6 +188,18 @@ async function openState(path: string): Promise<void> {
       cause: error,
     })
   }
+}
+
+function declaredAs(config: Config | null, slug: string): {register: boolean; place: string} | null {
+  const found = config?.services.find(({value}) => value.slug === slug)
+  return found ? {register: found.value.register ?? false, place: `${found.file}:${found.line}`} : null
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
 }
 
 async function openWebhook(

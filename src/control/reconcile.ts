@@ -19,6 +19,7 @@ import type {Diagnostic} from './config/diagnostic.ts'
 import type {Settings} from './config/settings.ts'
 import {createLastGood, type LastGood} from './gitops/last-good.ts'
 import type {Health} from './health/health.ts'
+import type {Joining} from './joining.ts'
 import type {Resolver} from './registry/resolve.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {recover, StartRefused} from './start.ts'
@@ -55,6 +56,8 @@ export type ReconcilerParts = {
   readonly plane: Pick<DataPlane, 'apply'>
   readonly resolver: Pick<Resolver, 'watch'>
   readonly health: Pick<Health, 'prepare' | 'watch'>
+  /** Adds the instances that are not written in routes.d. */
+  readonly joining?: Pick<Joining, 'prepare' | 'join' | 'snapshot'>
   /** Given by tests that have the disk fail. */
   readonly lastGood?: LastGood
 }
@@ -64,7 +67,7 @@ const LARGE_START = 10_000
 const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_000} as const
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, source, clock, log, plane, resolver, health} = parts
+  const {settings, source, clock, log, plane, resolver, health, joining} = parts
   const {label} = source
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
   const judge = createJudge(source, settings)
@@ -231,9 +234,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function apply(next: ServableSet): Promise<void> {
     const hosts = hostsOf(next.snapshot)
     await resolver.watch([...hosts, ...(served === null ? [] : hostsOf(served.snapshot))])
-    health.prepare(next.snapshot)
+    await joining?.prepare(next)
+    // Joined and handed over in one turn, so that nobody joins between.
+    const world = joining?.join(next) ?? next.snapshot
+    health.prepare(world)
     try {
-      await plane.apply(next.snapshot)
+      await plane.apply(world)
     } catch (error) {
       if (served !== null) health.watch(served.snapshot)
       conditions.put('ApplyFailed', {reason: 'Thrown', message: messageOf(error), revision: next.snapshot.revision})
@@ -241,7 +247,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
     conditions.put('ApplyFailed', null)
     served = next
-    health.watch(next.snapshot)
+    health.watch(joining?.snapshot() ?? next.snapshot)
     await resolver.watch(hosts)
     if (starting && next.snapshot.routes.length >= LARGE_START) releaseMemory()
     // What is served need not wait for last good to be written.

@@ -8,7 +8,7 @@ import {checkInThreads} from './config/check-in-threads.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import {createParseCache, loadConfig} from './config/load.ts'
-import {type RepositoryFiles, readReferences} from './config/references.ts'
+import {type References, type RepositoryFiles, readReferences} from './config/references.ts'
 import type {Settings} from './config/settings.ts'
 
 export type Verdict =
@@ -19,6 +19,7 @@ export type Verdict =
 export type ServableSet = {
   readonly files: readonly SourceFile[]
   readonly config: Config
+  readonly references: References
   readonly snapshot: Snapshot
 }
 
@@ -52,7 +53,11 @@ export function createJudge(
     if (loaded.config === null || read === null || errors.length > 0)
       return refused('ValidationFailed', summaryOf(errors), diagnostics)
     const snapshot = compile(loaded.config, {revision, forward, references: read.references})
-    return {kind: 'accepted', set: {files, config: loaded.config, snapshot}, warnings: diagnostics}
+    return {
+      kind: 'accepted',
+      set: {files, config: loaded.config, references: read.references, snapshot},
+      warnings: diagnostics,
+    }
   }
 }
 

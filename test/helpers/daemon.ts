@@ -1,5 +1,6 @@
 // The whole daemon in the test's process, on ports of its own, serving a folder.
 
+import type {Clock} from '../../src/base/clock.ts'
 import {type Log, silentLog} from '../../src/base/log.ts'
 import {loadSettings} from '../../src/control/config/settings.ts'
 import {type Daemon, runDaemon} from '../../src/daemon.ts'
@@ -12,6 +13,8 @@ export type DaemonOptions = {
   readonly settings?: string
   readonly resolve?: (host: string) => Promise<readonly string[]>
   readonly log?: Log
+  readonly servers?: readonly string[]
+  readonly clock?: Clock
 }
 
 /** Starts a daemon on `folder` (routes.d and state below it) that ends with the folder's scope. */
@@ -25,6 +28,8 @@ export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Pro
     log: options.log ?? silentLog,
     stdout: () => {},
     ...(options.resolve ? {resolve: options.resolve} : {}),
+    ...(options.servers ? {servers: options.servers} : {}),
+    ...(options.clock ? {clock: options.clock} : {}),
   })
   folder.scope.defer(() => daemon.stop())
   const portOf = (addresses: readonly string[]) => Number(addresses[0]?.split(':').at(-1))

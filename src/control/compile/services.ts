@@ -5,11 +5,12 @@
 import {isIP} from 'node:net'
 import {parseDuration} from '../../base/units.ts'
 import type {Discovery, Instance, Pool, ServiceRoute, Snapshot, Timeouts} from '../../snapshot/snapshot.ts'
-import type {Config, Placed} from '../config/config.ts'
+import type {Placed} from '../config/config.ts'
 import type {References} from '../config/references.ts'
 import type {Service, ServiceDiscover, ServiceInstance, Timeouts as WrittenTimeouts} from '../config/types.ts'
 import {createPools, type Pools} from './pools.ts'
 import {readTarget} from './target.ts'
+import {createTimeouts} from './timeouts.ts'
 import {compileUpstreamTls} from './upstream-tls.ts'
 
 /** Every service under its slug, in the order of the slugs. */
@@ -69,9 +70,27 @@ export function withJoined(snapshot: Snapshot, joined: readonly Joined[]): Snaps
   }
 }
 
-/** The service of a slug in a valid configuration. */
-export function serviceOf(config: Config, slug: string): Placed<Service> | null {
-  return config.services.find(({value}) => value.slug === slug) ?? null
+/** With services of these slugs that are answered at a unix socket. */
+export function withBuiltIn(snapshot: Snapshot, slugs: readonly string[], socket: string): Snapshot {
+  const pools = createPools()
+  // Compiled as a service of one instance, whose place then is the socket. No slug and no URL is like its key.
+  const key = pools.ofService({slug: 'routesd:built-in', instances: ['http://localhost']}, null)
+  const instances = pools.instances().map(other => ({...other, key: `unix:${socket}`, host: socket, port: 0}))
+  const built = pools.list().map(pool => ({
+    ...pool,
+    members: pool.members.map(member => ({...member, id: key, instance: `unix:${socket}`})),
+  }))
+  const timeouts = createTimeouts()(undefined)
+  const source = {file: '', line: 0}
+  const services = slugs.map(
+    (slug): ServiceRoute => ({slug, pool: key, stripSlug: false, timeouts, register: false, discover: null, source}),
+  )
+  return {
+    ...snapshot,
+    pools: [...snapshot.pools, ...built],
+    instances: [...snapshot.instances, ...instances],
+    services: [...snapshot.services, ...services],
+  }
 }
 
 /** 'http://10.0.0.1:8080' and '/base': origin, as instances are known, and path of a target that the checks accept. */

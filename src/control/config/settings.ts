@@ -19,7 +19,7 @@ import {locateProblems, wholeFile} from './locate.ts'
 import {type Problem, step} from './problem.ts'
 import {checkSchema} from './schema.ts'
 import {checkSupported} from './supported.ts'
-import type {SettingsDocument, SettingsRouteDefaults} from './types.ts'
+import type {SettingsDocument, SettingsRegistryToken, SettingsRouteDefaults} from './types.ts'
 
 export const SETTINGS_FILE = 'routesd.yaml'
 
@@ -43,6 +43,12 @@ export type Settings = {
     readonly denyTargets: readonly string[]
   }
   readonly edge: EdgeBounds
+  /** Who may register instances, and for how long; files are relative to `folder`. */
+  readonly registry: {
+    readonly tokens: readonly SettingsRegistryToken[]
+    readonly ttlMs: number
+    readonly folder: string
+  }
   readonly trustedProxies: readonly string[]
   readonly proxyProtocol: boolean
   readonly defaults: SettingsRouteDefaults
@@ -145,7 +151,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
   const words = {...given, admin: {...given.admin, socket}}
   // fillDefaults leaves nothing of the settings optional but what has no default.
   const document = fillDefaults('settings', words) as Filled
-  const {listen, admin, git, edge, log, permit, forward} = document
+  const {listen, admin, git, edge, log, permit, forward, registry} = document
   const routes = resolve(base, document.routes)
   return {
     file,
@@ -169,6 +175,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
       bodyRateBytesPerS: must(parseSize(edge.bodyRate.replace(/\/s$/, ''))),
       drainMs: must(parseDuration(edge.drain)),
     },
+    registry: {tokens: registry.tokens, ttlMs: must(parseDuration(registry.ttl)), folder: base},
     trustedProxies: document.trustedProxies,
     proxyProtocol: document.proxyProtocol === 'on' || document.proxyProtocol === true,
     defaults: document.defaults,
@@ -183,7 +190,9 @@ type Filled = SettingsDocument & {
     SettingsDocument[K]
   >
 } & {
-  [K in 'listen' | 'admin' | 'git' | 'edge' | 'log' | 'permit' | 'forward']-?: Whole<NonNullable<SettingsDocument[K]>>
+  [K in 'listen' | 'admin' | 'git' | 'edge' | 'log' | 'permit' | 'forward' | 'registry']-?: Whole<
+    NonNullable<SettingsDocument[K]>
+  >
 }
 
 function addressOf(value: 'off' | false | number | string): Address | null {
