@@ -135,7 +135,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       const server = createRegistryServer({
         ...registry,
         log,
-        routes: operations.routes,
+        routes: () => operations.routes().map(row => ({...row, target: row.destination})),
         settled: joining.settled,
         service: slug => declaredAs(reconciler.view().config, slug),
         instances: () =>

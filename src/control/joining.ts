@@ -81,7 +81,7 @@ export function createJoining(parts: JoiningParts): Joining {
     const slugs = [...due]
     due.clear()
     try {
-      for (const slug of slugs) await replace(slug)
+      await Promise.all(slugs.map(replace))
     } catch (error) {
       log.error('the instances of a service could not be replaced', {slugs, why: messageOf(error)})
     }
@@ -90,8 +90,8 @@ export function createJoining(parts: JoiningParts): Joining {
   async function replace(slug: string): Promise<void> {
     const next = current === null ? null : joinedOf(current, slug)
     const before = joined?.pools.find(({key}) => key === next?.pool.key)
-    if (current === null || next === null || isDeepStrictEqual(before, next.pool)) return
-    joined = snapshotOf(current)
+    if (joined === null || next === null || isDeepStrictEqual(before, next.pool)) return
+    joined = withJoined(joined, [next])
     onJoined?.(joined)
     const {pool, instances} = next
     log.info('the instances of a service have changed', {service: slug, instances: pool.members.length})
@@ -118,7 +118,8 @@ export function createJoining(parts: JoiningParts): Joining {
   }
 
   function snapshotOf(set: ServableSet): Snapshot {
-    const others = set.snapshot.services.flatMap(({slug}) => joinedOf(set, slug) ?? [])
+    const open = set.snapshot.services.filter(({register, discover}) => register || discover !== null)
+    const others = open.flatMap(({slug}) => joinedOf(set, slug) ?? [])
     const whole = withJoined(set.snapshot, others)
     return builtIn === null ? whole : withBuiltIn(whole, BUILT_IN_SLUGS, builtIn)
   }

@@ -221,7 +221,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     } else {
       await apply(set)
       log.info('applied', {revision: read.revision, routes: set.snapshot.routes.length, trigger})
-      if (set.snapshot.routes.length === 0) log.warn(`${label} has no routes: every request is answered with 404`)
+      if (set.snapshot.routes.length + set.snapshot.services.length === 0)
+        log.warn(`${label} has no routes: every request is answered with 404`)
     }
     base = read.commit
     failed = null

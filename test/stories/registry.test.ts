@@ -169,11 +169,14 @@ test(
       routes: `routes: [{id: x.localhost, target: "http://127.0.0.1:9"}]\n${SERVICES}`,
     })
     const {body} = await ask('POST', '/proxy-svc/routes', {})
-    const {routes} = body as {routes: {id: string; destination: string}[]}
+    const {routes} = body as {routes: {id: string; target: string}[]}
     assert.equal(
-      routes.map(({id, destination}) => [id, destination]),
+      routes.map(({id, target}) => [id, target]),
       [['x.localhost', 'http://127.0.0.1:9']],
     )
+    assert.equal((await ask('POST', '/proxy-svc/routes', {ids: ['y.localhost']})).body, {routes: []})
+    for (const bad of ['[]', '{"id": "x"}', '{"ids": "x"}', '{'])
+      assert.is((await ask('POST', '/proxy-svc/routes', bad)).status, 400, bad)
     assert.equal((await ask('POST', '/proxy-svc/certs')).body, {certs: []})
     for (const method of ['PUT', 'DELETE']) {
       const {status, head, body: refusal} = await ask(method, '/proxy-svc/routes', {routes: []})

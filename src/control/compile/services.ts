@@ -57,17 +57,15 @@ export function joinService(service: Placed<Service>, references: References, jo
   return {pool, instances: pools.instances()}
 }
 
-/** A snapshot with these pools in place of its own; its content stays that of its files. */
+/** A snapshot with these pools in place of its own, and no instance that none names; its content stays that of its files. */
 export function withJoined(snapshot: Snapshot, joined: readonly Joined[]): Snapshot {
   if (joined.length === 0) return snapshot
   const pools = new Map(joined.map(({pool}) => [pool.key, pool]))
   const instances = new Map(snapshot.instances.map(instance => [instance.key, instance]))
   for (const instance of joined.flatMap(each => each.instances)) instances.set(instance.key, instance)
-  return {
-    ...snapshot,
-    pools: snapshot.pools.map(pool => pools.get(pool.key) ?? pool),
-    instances: [...instances.values()],
-  }
+  const all = snapshot.pools.map(pool => pools.get(pool.key) ?? pool)
+  const named = new Set(all.flatMap(({members}) => members.map(({instance}) => instance)))
+  return {...snapshot, pools: all, instances: [...instances.values()].filter(({key}) => named.has(key))}
 }
 
 /** With services of these slugs that are answered at a unix socket. */

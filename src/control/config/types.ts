@@ -254,7 +254,7 @@ export interface RouteBasicAuth {
 export interface Secret {
   /** Read from this file. */
   file?: string
-  /** Read from this environment variable; permit.env must name it. */
+  /** Read from this environment variable; for files of routes.d, permit.env must name it. */
   env?: string
   /** Read from this systemd credential ($CREDENTIALS_DIRECTORY). */
   credential?: string
@@ -480,7 +480,7 @@ export interface ServiceInstance {
   down?: boolean
 }
 
-/** Finds instances in DNS. */
+/** Finds instances in DNS. They are asked over https when the service has upstreamTls, else over http. */
 export interface ServiceDiscover {
   /** Name that is looked up. */
   dns: string
@@ -488,7 +488,7 @@ export interface ServiceDiscover {
   type?: 'A' | 'AAAA' | 'SRV'
   /** Port of the instances; not with type: SRV. */
   port?: number
-  /** How often the name is looked up. */
+  /** How often the name is looked up; once a second at the most. */
   every?: string
 }
 

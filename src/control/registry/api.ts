@@ -35,7 +35,7 @@ export type RegistryApiParts = {
   readonly tokens: Tokens
   readonly leases: Leases
   readonly readPlace: ReadPlace
-  readonly routes: () => readonly unknown[]
+  readonly routes: () => readonly {readonly id: string}[]
   readonly instances: () => readonly InstanceRow[]
   /** How git declares a service, and where; null when it does not. */
   readonly service: (slug: string) => {readonly register: boolean; readonly place: string} | null
@@ -67,7 +67,8 @@ async function answer(parts: RegistryApiParts, request: IncomingMessage): Promis
   const path = url.pathname.startsWith(INSTANCE) ? INSTANCE : url.pathname
   const methods = ENDPOINTS[path]
   if (!methods) throw new RegistryRefusal(404, 'not-found', `there is no ${url.pathname}`)
-  const endpoint = methods[request.method ?? '']
+  // Node leaves the body of an answer to HEAD out.
+  const endpoint = methods[request.method === 'HEAD' ? 'GET' : (request.method ?? '')]
   if (!endpoint) throw wrongMethod(request.method ?? '', url.pathname, Object.keys(methods))
   return endpoint(parts, request, url)
 }
@@ -77,13 +78,13 @@ const INSTANCE = '/registry-svc/instance/'
 const ENDPOINTS: Readonly<Record<string, Readonly<Record<string, Endpoint>>>> = {
   '/proxy-svc/routes': {
     async POST({routes}, request) {
-      await readBody(request)
-      return {routes: routes()}
+      const ids = await readIds(request)
+      return {routes: routes().filter(({id}) => ids === null || ids.includes(id))}
     },
   },
   '/proxy-svc/certs': {
     async POST(_, request) {
-      await readBody(request)
+      await readIds(request)
       return {certs: []}
     },
   },
@@ -169,8 +170,18 @@ function idIn(pathname: string): string {
   }
 }
 
+// {ids: […]} asks for these; no body, or none of it, for all.
+async function readIds(request: IncomingMessage): Promise<readonly unknown[] | null> {
+  const body = await readJson(request)
+  const isMapping = typeof body === 'object' && body !== null && !Array.isArray(body)
+  const {ids = [], ...others} = isMapping ? (body as {ids?: unknown}) : {ids: null}
+  if (!Array.isArray(ids) || Object.keys(others).length > 0)
+    throw new RegistryRefusal(400, 'bad-request', 'the body is empty, {} or {"ids": [...]}')
+  return ids.length === 0 ? null : ids
+}
+
 async function readJson(request: IncomingMessage): Promise<unknown> {
-  const text = await readBody(request)
+  const text = (await readBody(request)) || '{}'
   try {
     return JSON.parse(text) as unknown
   } catch (error) {
