@@ -4,7 +4,7 @@
 import {readFile} from 'node:fs/promises'
 import {availableParallelism} from 'node:os'
 import {basename, dirname, isAbsolute, join, relative, resolve} from 'node:path'
-import {type Address, parseAddress} from '../../base/address.ts'
+import {type Address, formatAddress, parseAddress} from '../../base/address.ts'
 import {parseCidr} from '../../base/cidr.ts'
 import {codeOf, messageOf} from '../../base/errors.ts'
 import type {Level, LogFormat} from '../../base/log.ts'
@@ -134,6 +134,8 @@ function checkWords(document: SettingsDocument): Problem[] {
     if (value === undefined || value === 'off' || value === false || parseAddress(value)) continue
     add(pointer, `${JSON.stringify(value)} is not a listen address: a port is a number from 0 to 65535`)
   }
+  const shared = sharedPort(document)
+  if (shared !== null) add(shared.pointer, `${shared.where} is the address of listen.http and of listen.service`)
   const ranges = {'/trustedProxies': document.trustedProxies, '/permit/denyTargets': document.permit?.denyTargets}
   for (const [pointer, list] of Object.entries(ranges)) {
     for (const [index, range] of (list ?? []).entries()) {
@@ -142,6 +144,17 @@ function checkWords(document: SettingsDocument): Problem[] {
   }
   for (const [pointer, message] of checkGitWords(document.git ?? {})) add(`/git${pointer}`, message)
   return problems
+}
+
+// With SO_REUSEPORT both would be let in, and each would get a part of the connections of the other.
+function sharedPort(document: SettingsDocument): {pointer: string; where: string} | null {
+  const {listen} = fillDefaults('settings', document) as Filled
+  const [http, service] = [listen.http, listen.service].map(value => (value ? parseAddress(value) : null))
+  if (!http || !service || http.port === 0 || http.port !== service.port) return null
+  const everywhere = ['::', '0.0.0.0']
+  if (http.host !== service.host && ![http.host, service.host].some(host => everywhere.includes(host))) return null
+  const pointer = document.listen?.service === undefined ? '/listen/http' : '/listen/service'
+  return {pointer, where: formatAddress(service)}
 }
 
 function settingsOf(given: SettingsDocument, file: string | null, cwd: string): Settings {

@@ -169,6 +169,26 @@ test(
 )
 
 test(
+  'two listeners at one address are an error, also when one of them is the default',
+  withFolder(async folder => {
+    const refusal = async (listen: string) => {
+      await folder.write({'routesd.yaml': `listen: ${listen}\n`})
+      const {diagnostics} = await loadSettings({file: null, cwd: folder.path})
+      return renderDiagnostics(diagnostics, 'compact', {color: false})
+    }
+    const same = 'is the address of listen.http and of listen.service'
+    assert.match(await refusal('{http: 80, service: 80}'), `:1:29: error bad-value: [::]:80 ${same}`)
+    assert.match(await refusal('{http: 11337}'), `:1:16: error bad-value: 127.0.0.1:11337 ${same}`)
+    for (const good of [
+      '{http: 0, service: 0}',
+      '{http: 80, service: off}',
+      '{http: "10.0.0.1:80", service: "127.0.0.1:80"}',
+    ])
+      assert.is(await refusal(good), '', good)
+  }),
+)
+
+test(
   'a named file that is not there is an error; the one by default is not',
   withFolder(async folder => {
     const {settings, diagnostics} = await loadSettings({file: 'none.yaml', cwd: folder.path})
