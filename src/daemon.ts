@@ -13,6 +13,7 @@ import type {Log} from './base/log.ts'
 import {createScope, type Scope} from './base/scope.ts'
 import {readSecret} from './base/secret.ts'
 import {readVersion} from './base/version.ts'
+import {withBuiltIn} from './control/compile/services.ts'
 import type {Config, Placed} from './control/config/config.ts'
 import {fillDefaults} from './control/config/defaults.ts'
 import type {Settings} from './control/config/settings.ts'
@@ -22,10 +23,10 @@ import {createHealth, type Health} from './control/health/health.ts'
 import {addCondition, joinHealth} from './control/instance-conditions.ts'
 import {createInstances, type Instances} from './control/instances.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
-import {createRegistryServer} from './control/registry/api.ts'
+import {BUILT_IN_SLUGS, createRegistryServer} from './control/registry/api.ts'
 import {createResolver} from './control/registry/resolve.ts'
 import {instanceRows} from './control/registry/rows.ts'
-import {openRegistry} from './control/registry.ts'
+import {builtInSocket, openRegistry} from './control/registry.ts'
 import {createDataPlane} from './proxy/plane.ts'
 import {destinationOf} from './router/destination.ts'
 import type {DataPlane, Listeners} from './snapshot/data-plane.ts'
@@ -66,6 +67,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   const startedMs = clock.now()
   let listeners = NO_LISTENERS
   let tell: (event: EventBody | null) => void = () => {}
+  let renew = (_instance: string) => {}
 
   try {
     await openState(settings.state)
@@ -102,21 +104,25 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       addressesOf: resolver.addressesOf,
       setVerdict: plane.setVerdict,
       userAgent: `routesd/${readVersion()}`,
+      onWell: instance => renew(instance),
     })
     scope.defer(() => health.close())
+    const socket = builtInSocket(settings)
     const instances = createInstances({
       state: settings.state,
       clock,
       log,
-      plane,
+      // Nobody steers the built-in services, so nobody but the workers sees them.
+      plane: {...plane, apply: next => plane.apply(socket === null ? next : withBuiltIn(next, BUILT_IN_SLUGS, socket))},
       verdictOf: health.stateOf,
       onChange: event => tell(event),
     })
     scope.own(instances, owned => owned.close())
     await instances.load()
-    const registry = await openRegistry(settings, {...options, clock, log, plane, resolver})
+    const registry = await openRegistry(settings, {...options, clock, log, plane: instances, resolver, health})
     scope.defer(() => registry.close())
-    const {joining} = registry
+    const {joining, leases} = registry
+    renew = leases.renew
     const source = await createSource(settings, {clock, log})
     const parts = {settings, source, clock, log, plane: instances, resolver: joining, health, joining}
     const reconciler = createReconciler(parts)
@@ -131,7 +137,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     tell = operations.tell
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
 
-    if (registry.socket !== null) {
+    if (socket !== null) {
       const server = createRegistryServer({
         ...registry,
         log,
@@ -145,7 +151,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
             addressesOf: host => resolver.addressesOf(host).addresses,
           }),
       })
-      await listenAlone(server, registry.socket, log)
+      await listenAlone(server, socket, log)
       scope.defer(() => closeServer(server))
     }
 

@@ -15,8 +15,9 @@ import type {Clock} from '../base/clock.ts'
 import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {describeMember, isService, type ListedMember, listMembers} from '../router/member-list.ts'
+import {withPool} from '../router/with-pool.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
-import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
 import {nearest} from './config/suggest.ts'
 import {describeDrains, describeUnusable} from './instance-conditions.ts'
 import {type CheckVerdict, observe} from './instance-state.ts'
@@ -28,6 +29,8 @@ export type Instances = {
   load(): Promise<void>
   /** Hands a snapshot to the data plane; an instance that is drained is so from its first moment on. */
   apply(snapshot: Snapshot): Promise<void>
+  /** Gives one pool other members, as DataPlane.setPool does. */
+  setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
   services(): ServiceRow[]
   instances(): InstanceRow[]
   drain(id: string, wish: DrainWish): Promise<Outcome<DrainAnswer>>
@@ -43,7 +46,7 @@ export type InstancesParts = {
   readonly state: string
   readonly clock: Clock
   readonly log: Log
-  readonly plane: Pick<DataPlane, 'apply' | 'setDrained' | 'memberState' | 'addressesOf' | 'instanceStats'>
+  readonly plane: Pick<DataPlane, 'apply' | 'setPool' | 'setDrained' | 'memberState' | 'addressesOf' | 'instanceStats'>
   /** What active health has found. */
   readonly verdictOf: (check: string) => CheckVerdict | null
   /** Gets the changes of instances, and is called without one when only health or drift are others. */
@@ -125,6 +128,8 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
   return {
     load: () => overrides.load(),
     apply: snapshot => handOver(snapshot, () => plane.apply(snapshot)),
+    setPool: (pool, instances) =>
+      handOver(withPool(effective.at(-1) ?? served, pool, instances), () => plane.setPool(pool, instances)),
     services() {
       const observed = Map.groupBy(watch.observeAll(), ([{pool}]) => pool)
       return served.pools.filter(isService).map(pool => {

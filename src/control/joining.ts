@@ -8,16 +8,9 @@ import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
 import type {Discovery, Snapshot} from '../snapshot/snapshot.ts'
-import {
-  type Joined,
-  type Joining as JoiningInstance,
-  joinService,
-  urlOf,
-  withBuiltIn,
-  withJoined,
-} from './compile/services.ts'
+import {type Joined, type Joining as JoiningInstance, joinService, urlOf, withJoined} from './compile/services.ts'
+import type {Health} from './health/health.ts'
 import {readPlace} from './place.ts'
-import {BUILT_IN_SLUGS} from './registry/api.ts'
 import {createDiscoverer} from './registry/discover.ts'
 import type {Leases} from './registry/leases.ts'
 import type {Resolver} from './registry/resolve.ts'
@@ -46,16 +39,13 @@ export type JoiningParts = {
   readonly plane: Pick<DataPlane, 'setPool'>
   readonly resolver: Pick<Resolver, 'watch'>
   readonly leases: Pick<Leases, 'of'>
-  /** Socket of the built-in services; null when nobody can reach them. */
-  readonly builtIn: string | null
   /** DNS servers in place of the system's; for tests. */
   readonly servers?: readonly string[]
-  /** Called with every snapshot that is about to be served. */
-  readonly onJoined?: (snapshot: Snapshot) => void
+  readonly health: Pick<Health, 'prepare' | 'watch'>
 }
 
 export function createJoining(parts: JoiningParts): Joining {
-  const {clock, log, denyTargets, plane, resolver, leases, builtIn, onJoined, servers} = parts
+  const {clock, log, denyTargets, plane, resolver, leases, health, servers} = parts
   const read = readPlace(denyTargets)
   const discoverer = createDiscoverer({clock, log, denyTargets, onChange, ...(servers ? {servers} : {})})
   let current: ServableSet | null = null
@@ -92,12 +82,14 @@ export function createJoining(parts: JoiningParts): Joining {
     const before = joined?.pools.find(({key}) => key === next?.pool.key)
     if (joined === null || next === null || isDeepStrictEqual(before, next.pool)) return
     joined = withJoined(joined, [next])
-    onJoined?.(joined)
+    health.prepare(joined)
     const {pool, instances} = next
     log.info('the instances of a service have changed', {service: slug, instances: pool.members.length})
     // A name that DNS is slow to answer must not keep the next change waiting.
     naming = resolver.watch(hostsOf(current))
     await plane.setPool(pool, instances)
+    // Others may have come and gone meanwhile.
+    health.watch(joined)
   }
 
   function joinedOf({config, references, snapshot}: ServableSet, slug: string): Joined | null {
@@ -120,8 +112,7 @@ export function createJoining(parts: JoiningParts): Joining {
   function snapshotOf(set: ServableSet): Snapshot {
     const open = set.snapshot.services.filter(({register, discover}) => register || discover !== null)
     const others = open.flatMap(({slug}) => joinedOf(set, slug) ?? [])
-    const whole = withJoined(set.snapshot, others)
-    return builtIn === null ? whole : withBuiltIn(whole, BUILT_IN_SLUGS, builtIn)
+    return withJoined(set.snapshot, others)
   }
 
   function hostsOf(...sets: readonly (ServableSet | null)[]): string[] {
@@ -143,7 +134,6 @@ export function createJoining(parts: JoiningParts): Joining {
       current = set
       void discoverer.watch(discoveriesOf(set))
       joined = snapshotOf(set)
-      onJoined?.(joined)
       return joined
     },
     snapshot: () => joined,

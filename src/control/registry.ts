@@ -6,8 +6,8 @@ import {AppError, messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {readSecret} from '../base/secret.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
-import type {Snapshot} from '../snapshot/snapshot.ts'
 import type {Settings} from './config/settings.ts'
+import type {Health} from './health/health.ts'
 import {createJoining, type Joining} from './joining.ts'
 import {readPlace} from './place.ts'
 import {createLeaseFile} from './registry/lease-file.ts'
@@ -21,8 +21,6 @@ export type Registry = {
   readonly leases: Leases
   readonly joining: Joining
   readonly readPlace: ReadPlace
-  /** Where the built-in services are to be answered; null when service mode is off. */
-  readonly socket: string | null
   close(): Promise<void>
 }
 
@@ -32,19 +30,23 @@ export type RegistryParts = {
   readonly plane: Pick<DataPlane, 'setPool'>
   readonly resolver: Pick<Resolver, 'watch'>
   readonly servers?: readonly string[]
-  /** Called with every snapshot that is about to be served. */
-  readonly onJoined?: (snapshot: Snapshot) => void
+  readonly health: Pick<Health, 'prepare' | 'watch'>
 }
 
-type RegistrySettings = Pick<Settings, 'state' | 'admin' | 'listen' | 'permit' | 'registry'>
+/** Where the built-in services are answered; null when service mode is off. */
+export function builtInSocket({admin, listen}: Pick<Settings, 'admin' | 'listen'>): string | null {
+  // One daemon at a time has the admin socket, so one at a time has what is named after it.
+  return listen.service === null ? null : `${admin.socket.replace(/\.sock$/, '')}.service.sock`
+}
+
+type RegistrySettings = Pick<Settings, 'state' | 'listen' | 'permit' | 'registry'>
 
 /** Takes up the leases of the last run; throws AppError when a token cannot be read or used. */
 export async function openRegistry(settings: RegistrySettings, parts: RegistryParts): Promise<Registry> {
-  const {clock, log, plane, resolver, servers, onJoined} = parts
+  const {clock, log, plane, resolver, health, servers} = parts
   const {denyTargets} = settings.permit
   const read = readPlace(denyTargets)
-  const socket = settings.listen.service === null ? null : socketBeside(settings.admin.socket)
-  const tokens = createTokens(socket === null ? [] : await readTokens(settings.registry))
+  const tokens = createTokens(settings.listen.service === null ? [] : await readTokens(settings.registry))
   const file = createLeaseFile(join(settings.state, 'registry.json'), clock, log, read)
   const leases = createLeases({clock, ttlMs: settings.registry.ttlMs, file, onChange: slug => joining.changed(slug)})
   const joining = createJoining({
@@ -54,9 +56,8 @@ export async function openRegistry(settings: RegistrySettings, parts: RegistryPa
     plane,
     resolver,
     leases,
-    builtIn: socket,
+    health,
     ...(servers ? {servers} : {}),
-    ...(onJoined ? {onJoined} : {}),
   })
   await leases.load()
   return {
@@ -64,7 +65,6 @@ export async function openRegistry(settings: RegistrySettings, parts: RegistryPa
     leases,
     joining,
     readPlace: read,
-    socket,
     async close() {
       joining.close()
       await leases.close()
@@ -73,11 +73,6 @@ export async function openRegistry(settings: RegistrySettings, parts: RegistryPa
 }
 
 // ---
-
-// One daemon at a time has the admin socket, so one at a time has what is named after it.
-function socketBeside(admin: string): string {
-  return `${admin.replace(/\.sock$/, '')}.service.sock`
-}
 
 function readTokens({tokens, folder}: Settings['registry']): Promise<{slug: string; token: string}[]> {
   return Promise.all(

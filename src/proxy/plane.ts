@@ -7,6 +7,7 @@ import {type Address, formatAddress} from '../base/address.ts'
 import type {Clock} from '../base/clock.ts'
 import {AppError, codeOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
+import {withPool} from '../router/with-pool.ts'
 import {type Board, createBoard} from '../scoreboard/board.ts'
 import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
 import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
@@ -14,7 +15,7 @@ import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../score
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import {sharedNow} from '../scoreboard/time.ts'
 import type {DataPlane, Listeners, PoolState, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
-import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
 import {comingMembers} from './coming-members.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
@@ -175,7 +176,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       }
       bound = agreed
       for (const served of seats) served.state = 'serving'
-      return addressesOf(agreed)
+      return listenersOf(agreed)
     },
     setAddresses(host, list, reason) {
       addresses.set(host, {addresses: list, reason})
@@ -240,15 +241,7 @@ function poolState(board: Board, pool: string): PoolState {
   }
 }
 
-// What else the snapshot says stays; instances that no pool names any more go.
-function withPool(snapshot: Snapshot, pool: Pool, instances: readonly Instance[]): Snapshot {
-  const pools = snapshot.pools.map(other => (other.key === pool.key ? pool : other))
-  const named = new Set(pools.flatMap(({members}) => members.map(({instance}) => instance)))
-  const all = new Map([...snapshot.instances, ...instances].map(instance => [instance.key, instance]))
-  return {...snapshot, pools, instances: [...all.values()].filter(({key}) => named.has(key))}
-}
-
-function addressesOf(listeners: readonly Listener[]): Listeners {
+function listenersOf(listeners: readonly Listener[]): Listeners {
   const of = (kind: Listener['kind']) =>
     listeners.filter(listener => listener.kind === kind).map(({address}) => formatAddress(address))
   return {http: of('http'), https: [], service: of('service')}

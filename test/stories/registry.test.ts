@@ -12,8 +12,8 @@ import {originThatAnswers} from '../helpers/origin.ts'
 import {until} from '../helpers/until.ts'
 import {handshake} from '../helpers/websocket.ts'
 
-const REGISTRY =
-  'registry: {ttl: 60s, tokens: [{slug: orders, token: {file: orders.token}}, {slug: fixed, token: {file: fixed.token}}, {slug: ghost, token: {file: ghost.token}}]}\n'
+const TOKENS =
+  '[{slug: orders, token: {file: orders.token}}, {slug: fixed, token: {file: fixed.token}}, {slug: ghost, token: {file: ghost.token}}]'
 const SERVICES = `services:
   - {slug: orders, register: true}
   - {slug: fixed, instances: ["http://127.0.0.1:1"]}
@@ -23,14 +23,20 @@ type Asked = {readonly status: number; readonly head: string; readonly body: unk
 type Ask = (method: string, path: string, body?: unknown, token?: string) => Promise<Asked>
 
 // A daemon that takes registrations for `orders`; `ask` sends JSON to the built-in services.
-async function registryIn(folder: Folder, options: DaemonOptions & {readonly routes?: string} = {}) {
+async function registryIn(
+  folder: Folder,
+  options: DaemonOptions & {readonly routes?: string; readonly ttl?: string} = {},
+) {
   await folder.write({
     'orders.token': 'orders-secret\n',
     'fixed.token': 'fixed-secret',
     'ghost.token': 'ghost-secret',
     'routes.d/a.yaml': options.routes ?? SERVICES,
   })
-  const daemon = await daemonIn(folder, {...options, settings: REGISTRY})
+  const daemon = await daemonIn(folder, {
+    ...options,
+    settings: `registry: {ttl: ${options.ttl ?? '60s'}, tokens: ${TOKENS}}\n`,
+  })
   const ask: Ask = async (method, path, body, token) => {
     const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)
     const fields = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`
@@ -245,6 +251,42 @@ test(
     await clock.advance(15_000)
     await until('the lease to end', async () => / 404 /.test(await get('/orders/x')))
     assert.equal((await ask('GET', '/registry-svc/instances?slug=orders')).body, {instances: []})
+  }),
+)
+
+test(
+  'a registered instance is asked for its health like a declared one, and to be well renews its lease',
+  withFolder(async folder => {
+    const {ask, get} = await registryIn(folder, {
+      ttl: '2s',
+      routes:
+        'services: [{slug: orders, register: true, health: {path: /health, interval: 200ms, fall: 1, rise: 1, startDown: true}}]\n',
+    })
+    let status = '503 Service Unavailable'
+    const instance = await originThatAnswers(
+      folder.scope,
+      head => `HTTP/1.1 ${head.startsWith('GET /health') ? status : '200 OK'}\r\nContent-Length: 3\r\n\r\none`,
+    )
+    const rows = async () =>
+      ((await ask('GET', '/registry-svc/instances')).body as {instances: {status: string; lastHeartbeat: string}[]})
+        .instances
+    await ask('PUT', '/registry-svc/instance', {url: instance.url}, 'orders-secret')
+    assert.equal(
+      (await rows()).map(row => row.status),
+      ['Unreachable'],
+    )
+    assert.match(await get('/orders/x'), /404 [\s\S]*no instance of this service is healthy/)
+    status = '200 OK'
+    await until('it to be well', async () => /one$/.test(await get('/orders/x')))
+    const since = Date.parse((await rows())[0]?.lastHeartbeat ?? '')
+    await until(
+      'more than its ttl',
+      async () => Date.parse((await rows())[0]?.lastHeartbeat ?? '') - since > 2_500,
+      15_000,
+    )
+    assert.match(await get('/orders/x'), /one$/)
+    await instance.close()
+    await until('its lease to end', async () => (await rows()).length === 0, 15_000)
   }),
 )
 

@@ -4,7 +4,7 @@
 
 import {isIP} from 'node:net'
 import {parseDuration} from '../../base/units.ts'
-import type {Discovery, Instance, Pool, ServiceRoute, Snapshot, Timeouts} from '../../snapshot/snapshot.ts'
+import type {Check, Discovery, Instance, Pool, ServiceRoute, Snapshot, Timeouts} from '../../snapshot/snapshot.ts'
 import type {Placed} from '../config/config.ts'
 import type {References} from '../config/references.ts'
 import type {Service, ServiceDiscover, ServiceInstance, Timeouts as WrittenTimeouts} from '../config/types.ts'
@@ -38,7 +38,11 @@ export function compileServices(
 export type Joining = Required<Pick<ServiceInstance, 'url' | 'weight' | 'backup'>>
 
 /** What the pools of one service become; the same pool when nobody joins. */
-export type Joined = {readonly pool: Pool; readonly instances: readonly Instance[]}
+export type Joined = {
+  readonly pool: Pool
+  readonly instances: readonly Instance[]
+  readonly checks: readonly Check[]
+}
 
 /** The pool of a service with those that join it; one that is declared, or joins twice, counts once and as declared. */
 export function joinService(service: Placed<Service>, references: References, joining: readonly Joining[]): Joined {
@@ -54,18 +58,25 @@ export function joinService(service: Placed<Service>, references: References, jo
   const key = pools.ofService({...value, instances: [...declared, ...others]}, tls)
   const pool = pools.list().find(each => each.key === key)
   if (!pool) throw new Error(`service ${value.slug} has no pool`)
-  return {pool, instances: pools.instances()}
+  return {pool, instances: pools.instances(), checks: pools.checks()}
 }
 
-/** A snapshot with these pools in place of its own, and no instance that none names; its content stays that of its files. */
+/** A snapshot with these pools in place of its own, and nothing that no pool names; its content stays that of its files. */
 export function withJoined(snapshot: Snapshot, joined: readonly Joined[]): Snapshot {
   if (joined.length === 0) return snapshot
   const pools = new Map(joined.map(({pool}) => [pool.key, pool]))
   const instances = new Map(snapshot.instances.map(instance => [instance.key, instance]))
   for (const instance of joined.flatMap(each => each.instances)) instances.set(instance.key, instance)
+  const checks = new Map([...snapshot.checks, ...joined.flatMap(each => each.checks)].map(check => [check.key, check]))
   const all = snapshot.pools.map(pool => pools.get(pool.key) ?? pool)
-  const named = new Set(all.flatMap(({members}) => members.map(({instance}) => instance)))
-  return {...snapshot, pools: all, instances: [...instances.values()].filter(({key}) => named.has(key))}
+  const members = all.flatMap(pool => pool.members)
+  const named = new Set(members.flatMap(({instance, check}) => (check === null ? [instance] : [instance, check])))
+  return {
+    ...snapshot,
+    pools: all,
+    instances: [...instances.values()].filter(({key}) => named.has(key)),
+    checks: [...checks.values()].filter(({key}) => named.has(key)),
+  }
 }
 
 /** With services of these slugs that are answered at a unix socket. */

@@ -44,6 +44,8 @@ export type HealthParts = {
   /** 'routesd/1.0.0' */
   readonly userAgent: string
   readonly parallel?: number
+  /** An instance, by its key, was found well: every time, not only when that is news. */
+  readonly onWell?: (instance: string) => void
 }
 
 /** Probes under way. Each has a descriptor; 5,000 instances that all keep silent for 2 s are gone through in 10 s. */
@@ -58,7 +60,7 @@ type Asked = {
 }
 
 export function createHealth(parts: HealthParts): Health {
-  const {clock, log, addressesOf, userAgent, parallel = PARALLEL, random = Math.random} = parts
+  const {clock, log, addressesOf, userAgent, onWell, parallel = PARALLEL, random = Math.random} = parts
   const gates = createGates(parts.setVerdict)
   const rounds = createRounds({clock, random, parallel})
   const asked = new Map<string, Asked>()
@@ -182,6 +184,7 @@ export function createHealth(parts: HealthParts): Health {
       return
     }
     couldNotAsk = false
+    if (outcome.kind === 'well') onWell?.(one.instance.key)
     const before = one.verdict
     one.verdict = observe(before, outcome.kind === 'well' ? '' : outcome.why, one.check, clock.now())
     if (one.verdict.state !== before.state) flip(one, before)

@@ -40,12 +40,16 @@ test('who joins is what it would be if it had been declared', () => {
     slug: 'a',
     instances: ['http://10.0.0.1'],
     balance: 'hash',
+    health: {path: '/health'},
     upstreamTls: {serverName: 'a.test'},
   }
   const written = {...service, instances: ['http://10.0.0.1', {url: 'https://10.0.0.2/x', weight: 3, backup: true}]}
-  const {pool, instances} = joinService(placed(service), NO_REFERENCES, [joining('https://10.0.0.2/x', 3, true)])
-  const same = joinService(placed(written), NO_REFERENCES, [])
-  assert.equal({pool, instances}, same)
+  const joined = joinService(placed(service), NO_REFERENCES, [joining('https://10.0.0.2/x', 3, true)])
+  assert.equal(joined, joinService(placed(written), NO_REFERENCES, []))
+  assert.equal(
+    joined.checks.map(({instance}) => instance),
+    joined.pool.members.map(({instance}) => instance),
+  )
 })
 
 test('a declared instance that joins counts once and as declared, and so does who joins twice', () => {
