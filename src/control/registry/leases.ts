@@ -44,15 +44,17 @@ const SWEEP_MS = 1_000
 /** Of one service, and of all. */
 const PER_SLUG_MAX = 1_000
 const ALL_MAX = 10_000
-/** How long a change may wait to be written; a mere renewal may wait longer. */
+/** How long a change may wait to be written; a mere renewal may wait longer, but not for most of a lease. */
 const WRITE_CHANGE_MS = 200
 const WRITE_RENEWAL_MS = 5_000
+const WRITE_RENEWAL_SHARE = 0.25
 
 type Held = {lease: Lease; expiresMs: number}
 
 export function createLeases({clock, ttlMs, file, onChange}: LeasesParts): Leases {
   const held = new Map<string, Held>()
   const byInstance = new Map<string, Set<string>>()
+  const renewalMs = Math.min(WRITE_RENEWAL_MS, ttlMs * WRITE_RENEWAL_SHARE)
   let ageMs = 0
   let seenMs = clock.now()
   let cancelSweep = clock.after(SWEEP_MS, sweep)
@@ -122,7 +124,7 @@ export function createLeases({clock, ttlMs, file, onChange}: LeasesParts): Lease
       if (!before && of(slug).length >= PER_SLUG_MAX) throw full(`${slug} has ${PER_SLUG_MAX} registered instances`)
       const lease: Lease = {...registration, id, slug, heartbeatMs: clock.now()}
       hold(lease, ttlMs)
-      if (before?.place.url === lease.place.url) file.write(list, WRITE_RENEWAL_MS)
+      if (before?.place.url === lease.place.url) file.write(list, renewalMs)
       else changed(slug)
       return lease
     },
@@ -139,7 +141,7 @@ export function createLeases({clock, ttlMs, file, onChange}: LeasesParts): Lease
         if (!found) continue
         found.lease = {...found.lease, heartbeatMs: clock.now()}
         found.expiresMs = countedMs() + ttlMs
-        file.write(list, WRITE_RENEWAL_MS)
+        file.write(list, renewalMs)
       }
     },
     of,

@@ -100,6 +100,22 @@ test(
   }),
 )
 
+test('a renewal is to be on disk long before the lease would have ended, so that a crash does not lose it', async () => {
+  for (const [ttlMs, mostMs] of [
+    [4_000, 1_000],
+    [60_000, 5_000],
+  ] as const) {
+    const within: number[] = []
+    const file = {read: async () => [], write: (_: unknown, ms: number) => void within.push(ms), close: async () => {}}
+    const leases = createLeases({clock: createFakeClock(), ttlMs, file, onChange: () => {}})
+    leases.put('s', at('http://10.0.0.1'))
+    leases.put('s', at('http://10.0.0.1'))
+    leases.renew('http://10.0.0.1:80')
+    assert.equal(within, [200, mostMs, mostMs])
+    await leases.close()
+  }
+})
+
 test(
   'a change is on disk soon, many changes are one write, and a file that is no good is passed over',
   withFolder(async folder => {
