@@ -7,6 +7,7 @@ import {readPaths, readRoutesFolder} from '../control/config/files.ts'
 import {type Loaded, loadConfig} from '../control/config/load.ts'
 import {type DiagnosticFormat, renderDiagnostics} from '../control/config/render.ts'
 import {loadSettings, type Settings} from '../control/config/settings.ts'
+import {readCommitFiles, readPathsAt} from './read-commit.ts'
 import type {Call} from './verb.ts'
 
 type Report = {readonly counts: Loaded['counts']; readonly diagnostics: readonly Diagnostic[]}
@@ -22,14 +23,15 @@ export async function check(call: Call): Promise<ExitCode> {
 
 // ---
 
-async function examine({configFile, operands, terminal}: Call): Promise<Report> {
+async function examine({configFile, operands, values, terminal}: Call): Promise<Report> {
   const {settings, diagnostics} = await loadSettings({file: configFile, cwd: terminal.cwd})
   const counts = {files: 0, routes: 0, services: 0, tests: 0}
   if (!settings) {
     if (diagnostics.some(entry => entry.rule === 'unreadable')) throw unreadable(diagnostics)
     return {counts, diagnostics}
   }
-  const read = operands.length > 0 ? await readGiven(operands) : await readOwn(settings)
+  const at = values('at').at(-1) ?? null
+  const read = await readChosen(settings, operands, at)
   if (read.files.length === 0 && read.diagnostics.length === 0) {
     throw new AppError(`no files matched: ${read.where} holds no *.yaml or *.yml`)
   }
@@ -44,16 +46,21 @@ type Read = {
   readonly where: string
 }
 
-async function readGiven(paths: readonly string[]): Promise<Read> {
-  const {missing, ...read} = await readPaths(paths)
-  if (missing.length > 0) throw new AppError(`no such file or folder: ${missing.join(', ')}`)
-  return {...read, label: '', where: paths.join(', ')}
+/** Of the work tree, or of the commit `at`: the given files and folders, or routes.d. */
+async function readChosen(settings: Settings, operands: readonly string[], at: string | null): Promise<Read> {
+  if (operands.length === 0) return readOwn(settings, at)
+  const read = at === null ? await readPaths(operands) : await readPathsAt(operands, at)
+  const {missing, ...rest} = read
+  const where = operands.join(', ')
+  if (missing.length > 0)
+    throw new AppError(`no such file or folder${at === null ? '' : ` at ${at}`}: ${missing.join(', ')}`)
+  return {...rest, label: '', where}
 }
 
-async function readOwn({routes, routesLabel}: Settings): Promise<Read> {
-  const {missing, ...read} = await readRoutesFolder(routes, routesLabel)
-  if (missing) throw new AppError(`no files matched: there is no ${routesLabel}`)
-  return {...read, label: routesLabel, where: routesLabel}
+async function readOwn({routes, routesLabel: label}: Settings, at: string | null): Promise<Read> {
+  const read = at === null ? await readRoutesFolder(routes, label) : await readCommitFiles(routes, label, at)
+  if (read.missing) throw new AppError(`no files matched: there is no ${label}${at === null ? '' : ` at ${at}`}`)
+  return {...read, label, where: label}
 }
 
 function unreadable(diagnostics: readonly Diagnostic[]): AppError {

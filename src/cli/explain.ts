@@ -1,10 +1,11 @@
 // explain: who takes a URL and why the others lost, with the line and the commit that put the winner there.
 
 import {isIP} from 'node:net'
-import {relative} from 'node:path'
+import {join, relative} from 'node:path'
 import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
 import {GitError, openGit} from '../control/gitops/git.ts'
 import {readLineCommit} from '../control/gitops/repository.ts'
+import {nearestFolder} from '../control/gitops/tree.ts'
 import type {Candidate} from '../router/candidates.ts'
 import {createExplainer, type Explanation, type Part} from '../router/explain.ts'
 import {compileOffline} from './offline.ts'
@@ -16,14 +17,14 @@ type Commit = {readonly sha7: string; readonly author: string; readonly subject:
 
 export async function explain(call: Call): Promise<ExitCode> {
   const [method, url] = call.operands.length === 2 ? call.operands : ['GET', call.operands[0]]
-  const {snapshot, root, label} = await compileOffline(call)
+  const {snapshot, root, label, sha} = await compileOffline(call)
   const headers = call.values('header').map(readHeader)
   const place = withHost(url ?? '', headers)
   const said = {fields: fieldsOf(place, headers), clientIp: readClientIp(call.values('client-ip').at(-1))}
   const explanation = createExplainer(snapshot)((method ?? '').toUpperCase(), place, said)
   const {route} = explanation
-  const commit = route ? await commitOf(root, relative(label, route.file), route.line) : null
-  const answer = {...explanation, route: route ? {...route, commit: commit?.sha7 ?? null} : null}
+  const commit = route ? await commitOf(root, relative(label, route.file), route.line, sha) : null
+  const answer = {...explanation, route: route ? {...route, ...wordsOf(commit)} : null}
   call.terminal.out(
     call.format === 'json'
       ? JSON.stringify(answer, null, 2)
@@ -67,14 +68,19 @@ function isHost({name}: Header): boolean {
 
 const AUTHORITY = /^((?:https?:\/\/)?)([^/?#]*)/i
 
-async function commitOf(root: string, path: string, line: number): Promise<Commit | null> {
+async function commitOf(root: string, path: string, line: number, sha: string | null): Promise<Commit | null> {
   try {
-    return await readLineCommit(openGit(root), path, line)
+    const {folder, rest} = await nearestFolder(join(root, path))
+    return await readLineCommit(openGit(folder), rest, line, sha)
   } catch (error) {
     // Outside git, or a file that git does not know yet: then no commit put it there.
     if (error instanceof GitError) return null
     throw error
   }
+}
+
+function wordsOf(commit: Commit | null): {commit: string | null; author: string | null; subject: string | null} {
+  return {commit: commit?.sha7 ?? null, author: commit?.author ?? null, subject: commit?.subject ?? null}
 }
 
 function render(explanation: Explanation, commit: Commit | null, color: boolean): string[] {

@@ -16,6 +16,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 ]
 
 const MESSAGE: Flag = {name: 'message', short: 'm', value: 'TEXT', summary: 'message of the commit'}
+const AT: Flag = {name: 'at', value: 'REV', summary: 'read the files of this commit instead of those on disk'}
 const NO_COMMIT: Flag = {name: 'no-commit', summary: 'write the files and leave the commit to you'}
 const OFFLINE: Flag = {name: 'offline', summary: 'read routes.d, do not ask the daemon'}
 
@@ -38,7 +39,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'validate routes.d, or the given files and folders',
     details:
       'Needs no network, no name server and no secrets. Exits 1 on errors, 2 when no file was found, 3 when there\nare warnings only and --strict is given. Writes GitHub annotations when GITHUB_ACTIONS=true.',
-    flags: [{name: 'strict', summary: 'exit 3 when there are warnings only'}],
+    flags: [AT, {name: 'strict', summary: 'exit 3 when there are warnings only'}],
     formats: ['pretty', 'compact', 'json', 'github'],
     load: async () => (await import('./check.ts')).check,
   },
@@ -49,11 +50,23 @@ export const VERBS: readonly Verb[] = [
     summary: 'who takes this URL, why the others lost, and what is forwarded',
     details: 'Decides offline, with the router that the daemon uses. METHOD is GET unless given.',
     flags: [
+      AT,
       {name: 'header', short: 'H', value: 'K:V', summary: 'a request header; may be repeated'},
       {name: 'client-ip', value: 'IP', summary: 'address of the client, which decides between the parts of a split'},
     ],
     formats: ['text', 'json'],
     load: async () => (await import('./explain.ts')).explain,
+  },
+  {
+    name: 'diff',
+    operands: '[A [B]]',
+    arity: [0, 2],
+    summary: 'which URLs change hands between two revisions',
+    details:
+      'A is HEAD and B the files on disk unless given; A..B and A...B mean what they mean to git. Exact: what is not\nlisted is served as before. Both are read with the settings of today. md is fit for a pull-request comment.',
+    flags: [{name: 'exit-code', summary: 'exit 1 when anything changes'}],
+    formats: ['text', 'md', 'json'],
+    load: async () => (await import('./diff.ts')).diff,
   },
   {
     name: 'status',

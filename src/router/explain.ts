@@ -152,15 +152,16 @@ function forwardUrl(route: Route, member: Member, {path, query}: RoutedRequest):
   return displayOrigin(member.instance) + member.basePath + rewritePath(path, route.head?.rewrite ?? null) + query
 }
 
-// Keys carry the port always, and a mark of how TLS is checked; people write the port where it is not the scheme's own.
-function displayOrigin(key: string): string {
+/** The key of an instance as people write an origin: without the mark of its TLS, and without the port of the scheme. */
+export function displayOrigin(key: string): string {
   return key
     .replace(/#.*$/, '')
     .replace(/^(http:.*):80$/, '$1')
     .replace(/^(https:.*):443$/, '$1')
 }
 
-function policiesOf(
+/** What a route does to requests besides choosing where they go, in words. */
+export function policiesOf(
   {head, mirror, retry, timeouts}: Route,
   pools: ReadonlyMap<string, Pool>,
 ): {name: string; value: string}[] {

@@ -34,7 +34,9 @@ test(
     const second = await repo.commit('move the app')
 
     const app = await explained(folder, 'http://x.localhost/app/page?a=1')
-    assert.equal(app.route, {id: 'x.localhost/app', file: 'routes.d/x.yaml', line: 3, commit: second})
+    const author = 'Ada Tester'
+    const moved = {commit: second, author, subject: 'move the app'}
+    assert.equal(app.route, {id: 'x.localhost/app', file: 'routes.d/x.yaml', line: 3, ...moved})
     assert.equal([app.revision, app.forward, app.answer], [second, 'http://app-frontend:3000/base/app/page?a=1', null])
     assert.equal(
       app.candidates.map(({id, outcome}) => [id, outcome]),
@@ -44,6 +46,10 @@ test(
       ],
     )
     assert.is((await explained(folder, 'http://x.localhost/apple')).route?.commit, first)
+
+    // The files of an older commit, and who wrote them by then.
+    const older = await explained(folder, '--at', 'HEAD~1', 'http://x.localhost/app')
+    assert.equal([older.revision, older.route?.commit, older.route?.line], [first, first, 3])
 
     await folder.write({'routes.d/new.yaml': 'id: new.localhost\ntarget: http://127.0.0.1:1\n'})
     const fresh = await explained(folder, 'post', 'new.localhost')
@@ -55,6 +61,17 @@ test(
     assert.match(stdout, new RegExp(`^ +commit +${second} move the app \\(Ada Tester\\)$`, 'm'))
     assert.match(stdout, /^ +from +routes\.d\/x\.yaml:3$/m)
     assert.match(stdout, /^ +x\.localhost +\/app is longer$/m)
+  }),
+)
+
+test(
+  'a commit is explained also when its files are gone from the disk',
+  withFolder(async folder => {
+    await folder.write({'routes.d/team/x.yaml': ROUTES})
+    const repo = await createRepo(folder.path)
+    const first = await repo.commit('first routes')
+    await folder.remove('routes.d')
+    assert.is((await explained(folder, '--at', 'HEAD', 'http://x.localhost/app')).route?.commit, first)
   }),
 )
 

@@ -55,13 +55,22 @@ export async function readTree(git: Git, sha: string): Promise<Map<string, strin
   return files
 }
 
-/** Who put line `line` of `path` (from git's folder) there; null when that is not committed yet. */
+/** Who put line `line` of `path` (from git's folder), as it is on disk or in a commit, there; null when nobody committed it. */
 export async function readLineCommit(
   git: Git,
   path: string,
   line: number,
+  at: string | null = null,
 ): Promise<{sha7: string; author: string; subject: string} | null> {
-  const text = await git('blame', '-L', `${line},${line}`, '--porcelain', '--', path).catch(uncommitted)
+  const text = await git(
+    'blame',
+    '-L',
+    `${line},${line}`,
+    '--porcelain',
+    ...(at === null ? [] : [at]),
+    '--',
+    path,
+  ).catch(uncommitted)
   const sha = /^[0-9a-f]+/.exec(text)?.[0] ?? ''
   if (/^0*$/.test(sha)) return null
   const field = (name: string) => new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1] ?? ''

@@ -1,0 +1,239 @@
+// diff against brute force: two routers are asked about the same URLs, and must agree exactly where diff lists nothing.
+
+import {isDeepStrictEqual} from 'node:util'
+import {test} from 'uvu'
+import * as assert from 'uvu/assert'
+import {diffCertificates} from '../../src/router/certificate-names.ts'
+import {type Change, diffSnapshots} from '../../src/router/diff.ts'
+import {addRoute, createRouting, findHost, matchPrefix} from '../../src/router/routing.ts'
+import type {Route, Snapshot} from '../../src/snapshot/snapshot.ts'
+import {createRandom, type Random} from '../fuzz/random.ts'
+import {compiled} from '../helpers/written.ts'
+
+const PAIRS = Number(process.env['DIFF_PAIRS'] ?? 300)
+const URLS = 200
+
+function diffOf(before: string, after: string): Change[] {
+  return diffSnapshots(compiled({'a.yaml': before}), compiled({'a.yaml': after}))
+}
+
+/** Kind, space, routes before and after, flags. */
+function brief({kind, space, before, after, flags}: Change): string {
+  const route = (side: Change['before']) => side?.id ?? '404'
+  return [kind, space, `${route(before)} → ${route(after)}`, ...flags].join(' ')
+}
+
+test('the same routes in other files, another order and with comments are no change', () => {
+  const a = compiled({'a.yaml': '- {id: x.com, target: "http://a"}\n- {id: x.com/b, target: "http://b"}\n'})
+  const b = compiled({
+    'b.yaml': '# moved\n- {id: x.com/b, target: "http://b"}\n',
+    'c.yaml': '- {id: X.com, target: "http://a"}\n',
+  })
+  assert.equal(diffSnapshots(a, b), [])
+})
+
+test('added, removed, moved and changed', () => {
+  const before = `
+- {id: x.com, target: "http://a"}
+- {id: x.com/gone, target: "http://b"}
+- {id: y.com, target: "http://a"}
+- {id: z.com, target: "http://a"}
+`
+  const after = `
+- {id: x.com, target: "http://a", timeouts: {response: 5s}}
+- {id: y.com, target: "http://other"}
+- {id: new.com/api, target: "http://a"}
+`
+  const changes = diffOf(before, after)
+  assert.equal(changes.map(brief), [
+    'added new.com/api 404 → new.com/api',
+    'changed x.com x.com → x.com',
+    'moved x.com/gone x.com/gone → x.com',
+    'moved y.com y.com → y.com',
+    'removed z.com z.com → 404',
+  ])
+  assert.equal(
+    changes.map(({note}) => note),
+    [
+      'nobody took this host: 404',
+      'timeouts.response 1m → 5s',
+      'taken by x.com, no longer by x.com/gone; timeouts.response 1m → 5s',
+      'http://a → http://other',
+      'no route takes this host any more: 404',
+    ],
+  )
+  assert.equal(changes[1]?.after, {id: 'x.com', destination: 'http://a', file: 'routes.d/a.yaml', line: 2})
+})
+
+test('an exact host takes all of its URLs from the wildcard, also those that it answers with 404', () => {
+  const wildcard = '- {id: "*.x.com", target: "http://all"}\n- {id: "*.x.com/old", target: "http://old"}\n'
+  const changes = diffOf(wildcard, `${wildcard}- {id: a.x.com/api, target: "http://api"}\n`)
+  assert.equal(changes.map(brief), [
+    'removed a.x.com *.x.com → 404 shadowed',
+    'moved a.x.com/api *.x.com → a.x.com/api shadowed',
+    'removed a.x.com/old *.x.com/old → 404 shadowed',
+  ])
+  assert.is(
+    changes[0]?.note,
+    '404: a.x.com is the more specific host, none of its prefixes covers this, and it does not fall back to *.x.com',
+  )
+})
+
+test('a longer prefix that is new hides the shorter one there, and only there', () => {
+  const before = '- {id: x.com, target: "http://a"}\n'
+  assert.equal(diffOf(before, `${before}- {id: x.com/app, target: "http://b"}\n`).map(brief), [
+    'moved x.com/app x.com → x.com/app shadowed',
+  ])
+})
+
+test('a wildcard that goes leaves its hosts to the one of all hosts, but not those that have routes of their own', () => {
+  const rest = '- {id: "*", target: "http://rest"}\n- {id: a.x.com, target: "http://a"}\n'
+  assert.equal(diffOf(`${rest}- {id: "*.x.com", target: "http://rest"}\n`, rest).map(brief), [
+    'changed *.x.com *.x.com → *',
+  ])
+})
+
+test('an instance more is a change of every route to the service, and says which', () => {
+  const routes = (instances: string) =>
+    `routes: [{id: x.com, service: orders}]\nservices: [{slug: orders, instances: [${instances}]}]\n`
+  const [change, ...others] = diffOf(routes('"http://a:1"'), routes('"http://a:1", "http://b:2"'))
+  assert.equal(others, [])
+  assert.equal([change?.kind, change?.note], ['changed', 'service orders: +http://b:2'])
+})
+
+test('what a route answers itself is compared, too', () => {
+  const [change] = diffOf('{id: x.com, respond: {body: a}}', '{id: x.com, respond: {body: b}}')
+  assert.equal([change?.kind, change?.note], ['changed', 'respond'])
+})
+
+test('certificates are ordered for new public names only', () => {
+  const hosts = (...names: string[]) =>
+    compiled({'a.yaml': names.map(name => `- {id: "${name}", target: "http://a"}`).join('\n')})
+  const before = hosts('old.com', 'kept.com', 'kept.com/a')
+  const after = hosts(
+    'kept.com',
+    'new.com/x',
+    'new.com/y',
+    '*.new.com',
+    '*',
+    'localhost',
+    'x.localhost',
+    '127.0.0.1',
+    '[::1]',
+  )
+  assert.equal(diffCertificates(before, after), {order: ['*.new.com', 'new.com'], drop: ['old.com']})
+})
+
+test(`diff lists exactly the pieces on which two routers disagree (${PAIRS} pairs)`, () => {
+  for (let seed = 1; seed <= PAIRS; seed++) {
+    const random = createRandom(seed)
+    const [a, b] = pairOf(random)
+    const [before, after] = [compiled({'a.yaml': a}), compiled({'a.yaml': b})]
+    const changes = new Map(diffSnapshots(before, after).map(change => [change.space, change]))
+    const [old, now] = [routerOf(before), routerOf(after)]
+    const sets = [before.routes, after.routes]
+    const agree = (host: string, path: string) => {
+      const [was, is] = [old(host, path), now(host, path)]
+      const change = changes.get(spaceOf(sets, host, path))
+      const context = `seed ${seed}: ${host}${path}\n${a}\nbecomes\n${b}`
+      assert.is(change === undefined, isDeepStrictEqual(was, is), context)
+      if (change) assert.equal([change.before?.id, change.after?.id], [was?.id, is?.id], context)
+    }
+    for (let i = 0; i < URLS; i++) agree(random.pick(HOSTS), pathOf(random))
+    // Every listed piece has a URL, and the routers disagree about it.
+    for (const space of changes.keys()) {
+      const [host = '', ...rest] = space.split('/')
+      agree(host.replace('*.', 'fresh.').replace(/^\*$/, 'nobody'), `/${rest.join('/')}`)
+    }
+  }
+})
+
+test.run()
+
+// ---
+
+const PATTERNS = ['x.com', 'a.x.com', 'b.x.com', '*.x.com', 'a.b.x.com', '*', 'localhost', '*.a.x.com']
+const HOSTS = ['x.com', 'a.x.com', 'b.x.com', 'c.x.com', 'a.b.x.com', 'q.a.x.com', 'localhost', 'other', 'com']
+const SEGMENTS = ['a', 'b', 'ab', 'c']
+
+function pathOf(random: Random): string {
+  const depth = random.below(4)
+  const path = Array.from({length: depth}, () => `/${random.pick(SEGMENTS)}`).join('')
+  return path + (depth === 0 || random.chance(0.2) ? '/' : '')
+}
+
+// The second set is the first with some routes gone, some changed and some new, as commits are.
+function pairOf(random: Random): [string, string] {
+  const first = new Map(Array.from({length: random.below(8)}, () => [idOf(random), actionOf(random)]))
+  const second = new Map(first)
+  for (const id of first.keys()) {
+    const fate = random.below(5)
+    if (fate === 0) second.delete(id)
+    if (fate === 1) second.set(id, actionOf(random))
+  }
+  for (let i = random.below(4); i > 0; i--) second.set(idOf(random), actionOf(random))
+  return [yamlOf(first, random), yamlOf(second, random)]
+}
+
+function idOf(random: Random): string {
+  return random.pick(PATTERNS) + pathOf(random).replace(/\/$/, '')
+}
+
+const ACTIONS = [
+  'target: "http://a"',
+  'target: "http://b"',
+  'target: "http://a", stripPrefix: true',
+  'target: "http://a", timeouts: {idle: 1s}',
+  'target: "http://a", headers: {request: {set: {x-a: "1"}}}',
+  'target: "http://a", retry: {times: 1}',
+  'service: one',
+  'service: two',
+  'redirect: {to: "https://r.example"}',
+  'respond: {status: 204}',
+]
+
+function actionOf(random: Random): string {
+  return random.pick(ACTIONS)
+}
+
+function yamlOf(routes: ReadonlyMap<string, string>, random: Random): string {
+  const lines = [...routes].map(([id, action]) => `  - {id: "${id}", ${action}}`)
+  const port = random.chance(0.8) ? 1 : 2
+  return [
+    'services:',
+    `  - {slug: one, instances: ["http://one:${port}"]}`,
+    '  - {slug: two, instances: ["http://two:1"]}',
+    ...(lines.length === 0 ? [] : ['routes:', ...lines]),
+    '',
+  ].join('\n')
+}
+
+// What a request meets, spelled out by itself: the route and everything behind the keys that it names.
+function routerOf(
+  snapshot: Snapshot,
+): (host: string, path: string) => (Omit<Route, 'source'> & {reached: unknown}) | null {
+  const routing = createRouting<Route>()
+  for (const route of snapshot.routes) addRoute(routing, route.host, route.prefix, route)
+  return (host, path) => {
+    const owner = findHost(routing, host)
+    const route = owner && matchPrefix(owner, path)
+    if (!route) return null
+    const {source: _, ...rest} = route
+    const {action} = route
+    const pool = action.kind === 'forward' ? snapshot.pools.find(({key}) => key === action.pool) : undefined
+    const instances = pool?.members.map(member => snapshot.instances.find(({key}) => key === member.instance))
+    return {...rest, reached: {pool, instances}}
+  }
+}
+
+// The piece of URL space that a URL lies in, found the slow way: the most specific pattern that either set has, and the
+// longest of the prefixes that the owners of the host in both have.
+function spaceOf(sets: readonly (readonly Route[])[], host: string, path: string): string {
+  const matching = [host, `*.${host.split('.').slice(1).join('.')}`, '*']
+  const ownerIn = (routes: readonly Route[]) => matching.find(pattern => routes.some(route => route.host === pattern))
+  const prefixes = sets
+    .flatMap(routes => routes.filter(route => route.host === ownerIn(routes)).map(({prefix}) => prefix))
+    .filter(prefix => path === prefix || path.startsWith(`${prefix}/`))
+    .sort((a, b) => b.length - a.length)
+  return (ownerIn(sets.flat()) ?? '') + (prefixes[0] ?? '')
+}
