@@ -7,6 +7,8 @@ export type ConditionType =
   | 'Drift'
   | 'ValidationFailed'
   | 'VerificationFailed'
+  | 'OwnershipViolated'
+  | 'TestsFailed'
   | 'GuardRefused'
   | 'RoutesMissing'
   | 'GitOperationFailed'

@@ -47,7 +47,7 @@ export type View = Pick<Status, 'sync' | 'health' | 'revision' | 'conditions'> &
 }
 
 export type ReconcilerParts = {
-  readonly settings: Pick<Settings, 'state' | 'permit' | 'forward'> & {
+  readonly settings: Pick<Settings, 'state' | 'permit' | 'forward' | 'owners'> & {
     readonly git: Pick<Settings['git'], 'allowEmpty'>
   }
   readonly source: Source
@@ -341,7 +341,14 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
 // ---
 
-const REFUSALS = ['ValidationFailed', 'VerificationFailed', 'GuardRefused', 'RoutesMissing'] as const
+const REFUSALS = [
+  'ValidationFailed',
+  'VerificationFailed',
+  'OwnershipViolated',
+  'TestsFailed',
+  'GuardRefused',
+  'RoutesMissing',
+] as const
 const DEGRADING: ReadonlySet<string> = new Set(['StateUnwritable', 'ApplyFailed', 'ReconcileFailed'])
 
 function hostsOf(snapshot: Snapshot): string[] {

@@ -4,6 +4,7 @@ import type {Log} from '../base/log.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
 import {compile} from './compile/compile.ts'
+import {diagnoseTest, runTests} from './compile/request-tests.ts'
 import {checkInThreads} from './config/check-in-threads.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
@@ -24,7 +25,13 @@ export type ServableSet = {
 }
 
 export type Refusal = {
-  readonly type: 'ValidationFailed' | 'VerificationFailed' | 'GuardRefused' | 'RoutesMissing'
+  readonly type:
+    | 'ValidationFailed'
+    | 'VerificationFailed'
+    | 'OwnershipViolated'
+    | 'TestsFailed'
+    | 'GuardRefused'
+    | 'RoutesMissing'
   readonly message: string
   readonly diagnostics: readonly Diagnostic[]
 }
@@ -40,19 +47,21 @@ export type Judge = (
 /** A judge that does not parse again the files of the set it judged before. */
 export function createJudge(
   {root, label}: {readonly root: string; readonly label: string},
-  {permit, forward}: Pick<Settings, 'permit' | 'forward'>,
+  {permit, forward, owners}: Pick<Settings, 'permit' | 'forward' | 'owners'>,
 ): Judge {
   const cache = createParseCache()
   return async (files, revision, found = [], repository = null) => {
     const unknown = files.filter(({sha256}) => cache.get(sha256) === undefined)
     await checkInThreads(unknown, cache.add)
-    const loaded = loadConfig(files, {label, denyTargets: permit.denyTargets, cache})
+    const loaded = loadConfig(files, {label, denyTargets: permit.denyTargets, owners, cache})
     const read = loaded.config === null ? null : await readReferences(loaded.config, {root, label, permit, repository})
     const diagnostics = [...found, ...loaded.diagnostics, ...(read?.diagnostics ?? [])]
     const errors = diagnostics.filter(({severity}) => severity === 'error')
     if (loaded.config === null || read === null || errors.length > 0)
-      return refused('ValidationFailed', summaryOf(errors), diagnostics)
+      return refused(typeOf(errors), summaryOf(errors), diagnostics)
     const snapshot = compile(loaded.config, {revision, forward, references: read.references})
+    const failed = diagnoseFailures(loaded.config, snapshot)
+    if (failed.length > 0) return refused('TestsFailed', summaryOf(failed), [...diagnostics, ...failed])
     return {
       kind: 'accepted',
       set: {files, config: loaded.config, references: read.references, snapshot},
@@ -77,6 +86,18 @@ export function logDiagnostics(log: Log, diagnostics: readonly Diagnostic[]): vo
 // ---
 
 const LOGGED_AT_MOST = 100
+
+// A set that is wrong otherwise is not valid, whoever claims what in it.
+function typeOf(errors: readonly Diagnostic[]): Refusal['type'] {
+  return errors.length > 0 && errors.every(({rule}) => rule === 'owners') ? 'OwnershipViolated' : 'ValidationFailed'
+}
+
+function diagnoseFailures({tests}: Config, snapshot: Snapshot): Diagnostic[] {
+  if (tests.length === 0) return []
+  return runTests(tests, snapshot)
+    .results.filter(({ok}) => !ok)
+    .map(diagnoseTest)
+}
 
 function summaryOf(errors: readonly Diagnostic[]): string {
   const first = errors[0]

@@ -6,6 +6,7 @@ import {EXIT} from '../../src/base/errors.ts'
 import {writeAtomic} from '../../src/base/files.ts'
 import type {Fields, Level, Log} from '../../src/base/log.ts'
 import {readRoutesFolder} from '../../src/control/config/files.ts'
+import type {SettingsOwner} from '../../src/control/config/types.ts'
 import {createLastGood} from '../../src/control/gitops/last-good.ts'
 import {createReconciler, type Reconciler, type ReconcilerParts} from '../../src/control/reconcile.ts'
 import {StartRefused} from '../../src/control/start.ts'
@@ -480,6 +481,45 @@ test(
   }),
 )
 
+// --- what is valid and refused all the same
+
+test(
+  'a set whose tests fail is not served, and the tests are named; a fix is',
+  withFolder(async folder => {
+    await folder.write({'routes.d/a.yaml': route('a')})
+    const {reconciler, applied, errors} = await serving(folder)
+    const expecting = (id: string) =>
+      `tests: [{name: b is b, request: "GET http://b.localhost/", expect: {route: ${id}}}]\n`
+    await folder.write({'routes.d/b.yaml': route('b'), 'routes.d/t.yaml': expecting('a.localhost')})
+    await until('a refusal', () => reconciler.view().sync.reason === 'TestsFailed')
+    const message = 'routes.d/t.yaml:1: test "b is b" fails: route is "b.localhost", not "a.localhost"'
+    assert.is(reconciler.view().sync.message, message)
+    assert.equal(
+      reconciler.view().conditions.map(({type}) => type),
+      ['TestsFailed'],
+    )
+    assert.ok(errors().includes('test "b is b" fails: route is "b.localhost", not "a.localhost"'))
+    assert.is(applied.length, 1)
+    await folder.write({'routes.d/t.yaml': expecting('b.localhost')})
+    await until('the fix', () => applied.length === 2)
+    assert.equal(reconciler.view().conditions, [])
+  }),
+)
+
+test(
+  'a file that claims what belongs to others refuses the set, and names the owner',
+  withFolder(async folder => {
+    await folder.write({'routes.d/team-a/a.yaml': route('a')})
+    const owners = [{files: 'team-a/**', routes: ['a.localhost']}]
+    const {reconciler, applied} = await serving(folder, {owners})
+    await folder.write({'routes.d/b.yaml': 'id: a.localhost/b\ntarget: http://127.0.0.1:1\n'})
+    await until('a refusal', () => reconciler.view().sync.reason === 'OwnershipViolated')
+    const message = 'routes.d/b.yaml:1: route "a.localhost/b" belongs to "team-a/**", which owns "a.localhost"'
+    assert.is(reconciler.view().sync.message, message)
+    assert.is(applied.length, 1)
+  }),
+)
+
 test(
   'a listener hears of every run, and one that throws harms nobody',
   withFolder(async folder => {
@@ -530,11 +570,16 @@ type Serving = {
 }
 
 type Options = Partial<Omit<ReconcilerParts, 'settings'>> &
-  Partial<Pick<WorktreeParts, 'rescanMs' | 'readFolder'>> & {routes?: string; allowEmpty?: boolean; clock?: Clock}
+  Partial<Pick<WorktreeParts, 'rescanMs' | 'readFolder'>> & {
+    routes?: string
+    allowEmpty?: boolean
+    owners?: readonly SettingsOwner[]
+    clock?: Clock
+  }
 
 async function serving(
   folder: Folder,
-  {routes = 'routes.d', allowEmpty = false, rescanMs, readFolder, ...parts}: Options = {},
+  {routes = 'routes.d', allowEmpty = false, owners = [], rescanMs, readFolder, ...parts}: Options = {},
 ): Promise<Serving> {
   const applied: Snapshot[] = []
   const lines: Line[] = []
@@ -556,6 +601,7 @@ async function serving(
       state: folder.at('state'),
       git: {allowEmpty},
       permit: {files: ['.'], env: [], denyTargets: []},
+      owners,
       forward: {forwarded: false, via: false, requestId: false, traceparent: false},
     },
     source,

@@ -10,7 +10,8 @@ import type {Diagnostic} from './diagnostic.ts'
 import type {EntryKind} from './entries.ts'
 import {nameOf} from './files.ts'
 import {locateProblems, wholeFile} from './locate.ts'
-import type {Host, Route, Service, Test} from './types.ts'
+import {checkOwners} from './owners.ts'
+import type {Host, Route, Service, SettingsOwner, Test} from './types.ts'
 
 /** What a whole broken set may report; what is beyond is counted. */
 const DIAGNOSTICS_MAX = 1000
@@ -21,6 +22,9 @@ export type LoadOptions = {
   /** Address ranges that no target may lie in. */
   readonly denyTargets: readonly string[]
   readonly cache?: ParseCache
+  readonly owners?: readonly SettingsOwner[]
+  /** Where a file with this path stands below routes.d, when its path does not say so. */
+  readonly pathBelow?: (path: string) => string
 }
 
 export type Loaded = {
@@ -50,7 +54,8 @@ export function createParseCache(): ParseCache {
 }
 
 /** Reads what the files say. Pure: no network, no clock, no other file. */
-export function loadConfig(files: readonly SourceFile[], {label, denyTargets, cache}: LoadOptions): Loaded {
+export function loadConfig(files: readonly SourceFile[], options: LoadOptions): Loaded {
+  const {label, denyTargets, cache, owners = [], pathBelow = path => path} = options
   const checked = new Map<string, CheckedFile>()
   const sources = new Map<string, SourceFile>()
   const entries: PlacedEntry[] = []
@@ -66,7 +71,8 @@ export function loadConfig(files: readonly SourceFile[], {label, denyTargets, ca
     for (const diagnostic of result.diagnostics) diagnostics.push({...diagnostic, file})
   }
   cache?.replace(checked)
-  diagnostics.push(...locateAll(crossCheck(entries, createAddressSet(denyTargets), complete), sources))
+  const claims = checkOwners(entries, owners, file => pathBelow(sources.get(file)?.path ?? file))
+  diagnostics.push(...locateAll([...crossCheck(entries, createAddressSet(denyTargets), complete), ...claims], sources))
   const shown = bounded(onePerPlace(diagnostics).sort(byPlace), label)
   const counts = {
     files: files.length,

@@ -8,6 +8,7 @@ import {type Address, formatAddress, parseAddress} from '../../base/address.ts'
 import {parseCidr} from '../../base/cidr.ts'
 import {codeOf, messageOf} from '../../base/errors.ts'
 import type {Level, LogFormat} from '../../base/log.ts'
+import {normalizeId, wordRefusal} from '../../base/route-id.ts'
 import {parseDuration, parseSize} from '../../base/units.ts'
 import type {ForwardHeaders} from '../../snapshot/snapshot.ts'
 import {fillDefaults} from './defaults.ts'
@@ -19,7 +20,7 @@ import {locateProblems, wholeFile} from './locate.ts'
 import {type Problem, step} from './problem.ts'
 import {checkSchema} from './schema.ts'
 import {checkSupported} from './supported.ts'
-import type {SettingsDocument, SettingsRegistryToken, SettingsRouteDefaults} from './types.ts'
+import type {SettingsDocument, SettingsOwner, SettingsRegistryToken, SettingsRouteDefaults} from './types.ts'
 
 export const SETTINGS_FILE = 'routesd.yaml'
 
@@ -42,6 +43,7 @@ export type Settings = {
     readonly env: readonly string[]
     readonly denyTargets: readonly string[]
   }
+  readonly owners: readonly SettingsOwner[]
   readonly edge: EdgeBounds
   /** Who may register instances, and for how long; files are relative to `folder`. */
   readonly registry: {
@@ -143,6 +145,12 @@ function checkWords(document: SettingsDocument): Problem[] {
     }
   }
   for (const [pointer, message] of checkGitWords(document.git ?? {})) add(`/git${pointer}`, message)
+  for (const [index, {routes = []}] of (document.owners ?? []).entries()) {
+    for (const [at, id] of routes.entries()) {
+      const refusal = normalizeId(id)
+      if ('problem' in refusal) add(step(`${step('/owners', index)}/routes`, at), wordRefusal(refusal, id))
+    }
+  }
   return problems
 }
 
@@ -177,6 +185,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
     git: gitSettingsOf(git, base),
     forward,
     permit,
+    owners: document.owners,
     edge: {
       maxConnections: edge.maxConnections,
       perClient: edge.perClient === 'off' || edge.perClient === false ? null : edge.perClient,
@@ -199,7 +208,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
 
 type Whole<T> = {[K in keyof T]-?: NonNullable<T[K]>}
 type Filled = SettingsDocument & {
-  [K in 'routes' | 'state' | 'workers' | 'trustedProxies' | 'proxyProtocol' | 'defaults']-?: NonNullable<
+  [K in 'routes' | 'state' | 'workers' | 'trustedProxies' | 'proxyProtocol' | 'owners' | 'defaults']-?: NonNullable<
     SettingsDocument[K]
   >
 } & {

@@ -82,19 +82,13 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     forward: true,
     edge: true,
     permit: true,
+    owners: true,
     log: {level: true, format: value => (value === 'combined' ? '"log.format: combined"' : null)},
   },
 }
 
-/** Kinds of entries of which nothing is in effect yet, and what they are called. */
-const NOT_YET: Readonly<Record<string, {readonly name: string; readonly key: string}>> = {
-  test: {name: 'tests', key: 'name'},
-}
-
 /** One problem for each thing that a valid value asks for in vain. */
 export function checkSupported(name: SchemaName, value: unknown, document: number, pointer: string): Problem[] {
-  const later = NOT_YET[name]
-  if (later) return [notSupported(`${later.name} are`, document, step(pointer, later.key))]
   if (name !== 'route' && name !== 'host' && name !== 'service' && name !== 'settings') return []
   const problems: Problem[] = []
   walk(value, loadSchema(name), SUPPORTED[name], '', (words, path) => {
