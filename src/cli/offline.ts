@@ -50,7 +50,7 @@ export function checkFiles(
   what = folder.label,
 ): Config {
   const {label, settings, diagnostics} = folder
-  const loaded = loadConfig(files, {label, denyTargets: settings.permit.denyTargets})
+  const loaded = loadConfig(files, {label, denyTargets: settings.permit.denyTargets, owners: settings.owners})
   const errors = errorsOf([...diagnostics, ...loaded.diagnostics])
   if (loaded.config && errors.length === 0) return loaded.config
   throw invalid(call, errors, what)

@@ -34,18 +34,20 @@ export async function readCommitFiles(place: string, label: string, name: string
 export async function readPathsAt(
   paths: readonly string[],
   name: string,
-): Promise<{readonly files: SourceFile[]; readonly diagnostics: Diagnostic[]; readonly missing: string[]}> {
+): Promise<Omit<CommitFiles, 'missing'> & {readonly missing: readonly string[]}> {
   const files: SourceFile[] = []
   const diagnostics: Diagnostic[] = []
   const missing: string[] = []
+  let sha = ''
   for (const path of paths) {
     const label = path.replace(/\/+$/, '')
     const read = await readCommitFiles(resolve(path), label, name)
     if (read.missing) missing.push(path)
+    sha = read.sha
     files.push(...read.files.map(file => ({...file, path: nameOf(label, file.path)})))
     diagnostics.push(...read.diagnostics)
   }
-  return {files, diagnostics, missing}
+  return {sha, files, diagnostics, missing}
 }
 
 // ---

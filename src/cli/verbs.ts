@@ -40,8 +40,19 @@ export const VERBS: readonly Verb[] = [
     details:
       'Needs no network, no name server and no secrets. Exits 1 on errors, 2 when no file was found, 3 when there\nare warnings only and --strict is given. Writes GitHub annotations when GITHUB_ACTIONS=true.',
     flags: [AT, {name: 'strict', summary: 'exit 3 when there are warnings only'}],
-    formats: ['pretty', 'compact', 'json', 'github'],
+    formats: ['pretty', 'compact', 'json', 'github', 'sarif', 'junit', 'codequality'],
     load: async () => (await import('./check.ts')).check,
+  },
+  {
+    name: 'test',
+    operands: '[PATH…]',
+    arity: [0, Number.POSITIVE_INFINITY],
+    summary: 'run the request tests of routes.d, or of the given files and folders',
+    details:
+      'Decides offline, with the router that the daemon uses, and says which routes no test reaches. Exits 1 when a\ntest fails. The daemon refuses a set whose tests fail. Writes GitHub annotations when GITHUB_ACTIONS=true.',
+    flags: [AT, {name: 'fail-under', value: 'PERCENT', summary: 'exit 1 when fewer of the routes are tested'}],
+    formats: ['pretty', 'json', 'junit', 'github'],
+    load: async () => (await import('./test.ts')).test,
   },
   {
     name: 'explain',

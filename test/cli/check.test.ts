@@ -176,4 +176,38 @@ registerHooks({load(url, context, next) { appendFileSync(${JSON.stringify(join(f
   }),
 )
 
+test(
+  'owners in the settings say who may claim what, wherever the files are named from',
+  withFolder(async folder => {
+    await folder.write({
+      'routesd.yaml': 'owners: [{files: "team-a/**", routes: [x.localhost/a]}]\n',
+      'routes.d/team-a/x.yaml': '- id: x.localhost/a\n  target: http://127.0.0.1:1\n',
+    })
+    assert.is((await command(['check', 'routes.d'], {cwd: folder.path})).code, 0)
+    await folder.write({'routes.d/team-b.yaml': '- id: x.localhost/a/b\n  target: http://127.0.0.1:1\n'})
+    const line =
+      'routes.d/team-b.yaml:1:7: error owners: route "x.localhost/a/b" belongs to "team-a/**", which owns "x.localhost/a"' +
+      ' (owners[0] in the settings says so: only files that match may claim it.)\n'
+    const {code, stdout} = await command(['check', '-o', 'compact'], {cwd: folder.path})
+    assert.equal([code, stdout], [1, line])
+    const settings = ['-c', '../routesd.yaml', '-o', 'compact']
+    const inside = await command(['check', '.', ...settings], {cwd: folder.at('routes.d')})
+    assert.equal([inside.code, inside.stdout.replace('./team', 'team')], [1, line.replace('routes.d/', '')])
+  }),
+)
+
+test(
+  'reports for other programs go to stdout alone, whatever is wrong',
+  withFolder(async folder => {
+    await folder.write({'routes.d/x.yaml': BAD})
+    const sarif = await command(['check', '-o', 'sarif'], {cwd: folder.path})
+    assert.equal([sarif.code, sarif.stderr], [1, ''])
+    assert.is((JSON.parse(sarif.stdout) as {version: string}).version, '2.1.0')
+    const quality = await command(['check', '-o', 'codequality'], {cwd: folder.path})
+    assert.ok(Array.isArray(JSON.parse(quality.stdout)))
+    const junit = await command(['check', '-o', 'junit'], {cwd: folder.path})
+    assert.match(junit.stdout, /^<\?xml /)
+  }),
+)
+
 test.run()
