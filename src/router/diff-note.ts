@@ -4,7 +4,7 @@ import type {Pool, Route} from '../snapshot/snapshot.ts'
 import {destinationOf} from './destination.ts'
 import type {Owned} from './diff.ts'
 import {displayOrigin, policiesOf} from './explain.ts'
-import type {PoolIndex} from './route-content.ts'
+import {type PoolIndex, poolsOf} from './route-content.ts'
 
 /** Policies and instances that are told; beyond, they are counted. */
 const DETAILS_MAX = 6
@@ -72,19 +72,24 @@ function actionWords({action: a}: Route, {action: b}: Route): string[] {
   return [a.kind]
 }
 
-function poolWords({action: a}: Route, {action: b}: Route, old: PoolIndex, now: PoolIndex): string[] {
-  if (a.kind !== 'forward' || b.kind !== 'forward') return []
-  const [was, is] = [old.get(a.pool), now.get(b.pool)]
-  if (!was || !is || was.pool.name !== is.pool.name || was.content === is.content) return []
-  const [lost, won] = [originsOf(was.pool), originsOf(is.pool)]
+// Pools are paired by what people call them: the key of a target also says how its TLS is checked.
+function poolWords(a: Route, b: Route, old: PoolIndex, now: PoolIndex): string[] {
+  const before = new Map(poolsOf(a).map(key => [old.pools.get(key)?.name, key]))
+  const pairs = [...new Set(poolsOf(b))].map(key => [before.get(now.pools.get(key)?.name), key] as const)
+  return pairs.flatMap(([was, is]) => {
+    const [pool, other] = [old.pools.get(was ?? ''), now.pools.get(is)]
+    if (!pool || !other || old.contents.get(pool.key) === now.contents.get(other.key)) return []
+    return [`${other.name.includes('://') ? 'target' : 'service'} ${other.name}: ${poolChange(pool, other)}`]
+  })
+}
+
+function poolChange(was: Pool, is: Pool): string {
+  const [lost, won] = [originsOf(was), originsOf(is)]
   const gone = [...lost].filter(origin => !won.has(origin)).map(origin => `-${origin}`)
   const come = [...won].filter(origin => !lost.has(origin)).map(origin => `+${origin}`)
-  const keys = Object.keys({...was.pool, ...is.pool}) as (keyof Pool)[]
-  const settings = keys.filter(
-    key => !DERIVED.has(key) && JSON.stringify(was.pool[key]) !== JSON.stringify(is.pool[key]),
-  )
-  const words = [...gone, ...come, ...settings]
-  return [`service ${is.pool.name}: ${words.length === 0 ? 'its instances' : words.join(' ')}`]
+  const keys = Object.keys({...was, ...is}) as (keyof Pool)[]
+  const settings = keys.filter(key => !DERIVED.has(key) && JSON.stringify(was[key]) !== JSON.stringify(is[key]))
+  return [...gone, ...come, ...settings].join(' ') || 'how its instances are used'
 }
 
 const DERIVED: ReadonlySet<string> = new Set(['key', 'members', 'rotation'])

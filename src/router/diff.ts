@@ -5,7 +5,7 @@
 import type {Route, Snapshot} from '../snapshot/snapshot.ts'
 import {destinationOf} from './destination.ts'
 import {describeChange} from './diff-note.ts'
-import {contentOf, indexPools, type PoolIndex} from './route-content.ts'
+import {indexPools, isSameRoute, type PoolIndex} from './route-content.ts'
 import {addRoute, createRouting, findHost, type HostRoutes, matchPrefix, type Routing} from './routing.ts'
 
 export type Change = {
@@ -68,7 +68,8 @@ function routeAt(owner: HostRoutes<Route> | null, prefix: string): Route | null 
 
 function diffPiece(space: string, a: Owned, b: Owned, old: Index, now: Index): Change[] {
   if (a.route === null && b.route === null) return []
-  if (a.route?.id === b.route?.id && a.route && b.route && isSame(a.route, b.route, old, now)) return []
+  if (a.route?.id === b.route?.id && a.route && b.route && isSameRoute(a.route, b.route, old.pools, now.pools))
+    return []
   const isShadowed = a.route !== null && a.route.id !== b.route?.id && now.ids.has(a.route.id)
   const change = {
     kind: kindOf(a.route, b.route),
@@ -78,10 +79,6 @@ function diffPiece(space: string, a: Owned, b: Owned, old: Index, now: Index): C
     flags: isShadowed ? (['shadowed'] as const) : [],
   }
   return [{...change, note: describeChange(a, b, old.pools, now.pools, isShadowed)}]
-}
-
-function isSame(a: Route, b: Route, old: Index, now: Index): boolean {
-  return contentOf(a, old.pools) === contentOf(b, now.pools)
 }
 
 function kindOf(a: Route | null, b: Route | null): Change['kind'] {

@@ -1,27 +1,36 @@
-// All that a route does, as one text: two routes with the same text treat every request alike. Pools are named by keys in
-// a snapshot; here what they stand for is spelled out, wherever in the route they are named.
+// Whether routes of two snapshots treat every request alike. Compared is the text of all that they hold, so that a key that
+// a route learns later is compared as well; pools, which routes name by keys, are compared with all that they hold, once.
 
 import type {Pool, Route, Snapshot} from '../snapshot/snapshot.ts'
 
-export type PoolIndex = ReadonlyMap<string, {readonly pool: Pool; readonly content: string}>
+/** The pools of a snapshot by their keys, and everything about each as one text, instances and checks spelled out. */
+export type PoolIndex = {readonly pools: ReadonlyMap<string, Pool>; readonly contents: ReadonlyMap<string, string>}
 
-/** The pools of a snapshot by their keys, each with its instances and checks spelled out. */
 export function indexPools({pools, instances, checks}: Snapshot): PoolIndex {
   const instanceOf = new Map(instances.map(instance => [instance.key, instance]))
   const checkOf = new Map(checks.map(check => [check.key, check]))
-  return new Map(
-    pools.map(pool => {
-      const members = pool.members.map(({instance, check, ...member}) => {
-        return {...member, instance: instanceOf.get(instance), check: check === null ? null : checkOf.get(check)}
-      })
-      return [pool.key, {pool, content: JSON.stringify({...pool, members})}]
-    }),
-  )
+  const spelledOut = (pool: Pool) => {
+    const members = pool.members.map(({instance, check, ...member}) => {
+      return {...member, instance: instanceOf.get(instance), check: check === null ? null : checkOf.get(check)}
+    })
+    return JSON.stringify({...pool, members})
+  }
+  return {
+    pools: new Map(pools.map(pool => [pool.key, pool])),
+    contents: new Map(pools.map(pool => [pool.key, spelledOut(pool)])),
+  }
 }
 
-/** Everything about the route but where it was written. */
-export function contentOf({source: _, ...route}: Route, pools: PoolIndex): string {
-  return JSON.stringify(route, (key, value: unknown) =>
-    key === 'pool' && typeof value === 'string' ? (pools.get(value)?.content ?? value) : value,
-  )
+/** Whether two routes do the same, each with the pools of its snapshot. */
+export function isSameRoute(a: Route, b: Route, old: PoolIndex, now: PoolIndex): boolean {
+  if (JSON.stringify({...a, source: null}) !== JSON.stringify({...b, source: null})) return false
+  return poolsOf(a).every(key => old.contents.get(key) === now.contents.get(key))
+}
+
+/** Keys of the pools that a route names, wherever in it. */
+export function poolsOf(value: object): string[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    if (key === 'pool' && typeof inner === 'string') return [inner]
+    return typeof inner === 'object' && inner !== null ? poolsOf(inner) : []
+  })
 }

@@ -101,6 +101,14 @@ test('an instance more is a change of every route to the service, and says which
   assert.equal([change?.kind, change?.note], ['changed', 'service orders: +http://b:2'])
 })
 
+test('another way to check the TLS of a target is a change, and is said to be at the target', () => {
+  const [change] = diffOf(
+    '{id: x.com, target: "https://a"}',
+    '{id: x.com, target: "https://a", upstreamTls: {insecure: true}}',
+  )
+  assert.equal([change?.kind, change?.note], ['changed', 'target https://a: how its instances are used'])
+})
+
 test('what a route answers itself is compared, too', () => {
   const [change] = diffOf('{id: x.com, respond: {body: a}}', '{id: x.com, respond: {body: b}}')
   assert.equal([change?.kind, change?.note], ['changed', 'respond'])
