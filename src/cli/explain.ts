@@ -8,6 +8,7 @@ import {readLineCommit} from '../control/gitops/repository.ts'
 import {nearestFolder} from '../control/gitops/tree.ts'
 import type {Candidate} from '../router/candidates.ts'
 import {createExplainer, type Explanation, type Part} from '../router/explain.ts'
+import {type Header, sayRequest} from '../router/said.ts'
 import {compileOffline} from './offline.ts'
 import {alignColumns} from './table.ts'
 import {paint} from './terminal.ts'
@@ -19,9 +20,8 @@ export async function explain(call: Call): Promise<ExitCode> {
   const [method, url] = call.operands.length === 2 ? call.operands : ['GET', call.operands[0]]
   const {snapshot, root, label, sha} = await compileOffline(call)
   const headers = call.values('header').map(readHeader)
-  const place = withHost(url ?? '', headers)
-  const said = {fields: fieldsOf(place, headers), clientIp: readClientIp(call.values('client-ip').at(-1))}
-  const explanation = createExplainer(snapshot)((method ?? '').toUpperCase(), place, said)
+  const asked = sayRequest(url ?? '', headers, readClientIp(call.values('client-ip').at(-1)))
+  const explanation = createExplainer(snapshot)((method ?? '').toUpperCase(), asked.url, asked.said)
   const {route} = explanation
   const commit = route ? await commitOf(root, relative(label, route.file), route.line, sha) : null
   const answer = {...explanation, route: route ? {...route, ...wordsOf(commit)} : null}
@@ -35,8 +35,6 @@ export async function explain(call: Call): Promise<ExitCode> {
 
 // ---
 
-type Header = {readonly name: string; readonly value: string}
-
 function readHeader(header: string): Header {
   const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):\s*(.*?)\s*$/.exec(header)
   if (!match) throw new AppError(`--header '${header}' is not 'Name: value'`)
@@ -48,25 +46,6 @@ function readClientIp(text: string | undefined): string | null {
   if (isIP(text) === 0) throw new AppError(`--client-ip '${text}' is not an IP address`)
   return text
 }
-
-// Of the headers of a request, Host alone decides which route takes it; it stands over the one in the URL, as with curl.
-function withHost(url: string, headers: readonly Header[]): string {
-  const host = headers.findLast(isHost)?.value
-  return host === undefined ? url : url.replace(AUTHORITY, `$1${host.replaceAll('$', '$$$$')}`)
-}
-
-// The others decide between a route and its variants. A head holds bytes as latin1.
-function fieldsOf(url: string, headers: readonly Header[]): string {
-  const host = {name: 'Host', value: AUTHORITY.exec(url)?.[2] ?? ''}
-  const lines = [host, ...headers.filter(header => !isHost(header))].map(({name, value}) => `${name}: ${value}\r\n`)
-  return Buffer.from(lines.join(''), 'utf8').toString('latin1')
-}
-
-function isHost({name}: Header): boolean {
-  return name.toLowerCase() === 'host'
-}
-
-const AUTHORITY = /^((?:https?:\/\/)?)([^/?#]*)/i
 
 async function commitOf(root: string, path: string, line: number, sha: string | null): Promise<Commit | null> {
   try {

@@ -34,7 +34,7 @@ function whyHidden(a: Route, b: Route): string {
 }
 
 function detailsOf(a: Route, b: Route, old: PoolIndex, now: PoolIndex): string[] {
-  const policies = differences(policiesOf(a), policiesOf(b))
+  const policies = differences(policiesOf(a, old.pools), policiesOf(b, now.pools))
   const told = (key: string) => policies.some(({name}) => name === key || name.startsWith(`${key}.`))
   const others = Object.keys({...a, ...b})
     .filter(key => !NOT_A_POLICY.has(key) && !told(key))

@@ -15,7 +15,7 @@ import type {
 import {type Candidate, candidatesFor} from './candidates.ts'
 import {parseRequest, type RoutedRequest} from './request.ts'
 import {redirectLocation, rewritePath} from './rewrite.ts'
-import {addRoute, createRouting, findHost, matchPrefix, type Routing} from './routing.ts'
+import {addRoute, createRouting, findHost, matchPrefix, type Routing, routesFor} from './routing.ts'
 import {choosePart} from './split.ts'
 import {chooseVariant} from './variants.ts'
 
@@ -84,7 +84,11 @@ function explainRequest(
     url: request.url,
     revision: snapshot.revision,
     variant: variant?.name ?? null,
-    candidates: candidatesFor(snapshot.routes, request, said.fields, {pattern: owner?.pattern ?? null, route, variant}),
+    candidates: candidatesFor(routesFor(routing, request.host), request, said.fields, {
+      pattern: owner?.pattern ?? null,
+      route,
+      variant,
+    }),
     split: null,
   }
   if (!route) {

@@ -51,6 +51,14 @@ export function findHost<R>(routing: Routing<R>, host: string): HostRoutes<R> | 
   return routing.exact.get(host) ?? routing.wildcard.get(parentOf(host)) ?? routing.any
 }
 
+/** Every route of every pattern that matches a (normalised) host, those of the most specific pattern first. */
+export function routesFor<R>(routing: Routing<R>, host: string): R[] {
+  const patterns = [routing.exact.get(host), routing.wildcard.get(parentOf(host)), routing.any]
+  return patterns.flatMap(found =>
+    found ? [...(found.root === null ? [] : [found.root]), ...found.prefixes.values()] : [],
+  )
+}
+
 /** The route with the longest prefix that covers the path, on segment boundaries; `path` carries no query. */
 export function matchPrefix<R>(routes: HostRoutes<R>, path: string): R | null {
   if (routes.depth === 0) return routes.root

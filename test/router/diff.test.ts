@@ -196,6 +196,10 @@ const ACTIONS = [
   'target: "http://a", retry: {times: 1}',
   'service: one',
   'service: two',
+  'target: "http://a", variants: [{name: v, when: {methods: [POST]}, service: one}]',
+  'target: "http://a", mirror: {service: one, share: 10%}',
+  'split: [{service: one, share: 50%}, {service: two, share: 50%}]',
+  'split: [{service: one, share: 60%}, {service: two, share: 40%}]',
   'redirect: {to: "https://r.example"}',
   'respond: {status: 204}',
 ]
@@ -227,10 +231,14 @@ function routerOf(
     const route = owner && matchPrefix(owner, path)
     if (!route) return null
     const {source: _, ...rest} = route
-    const {action} = route
-    const pool = action.kind === 'forward' ? snapshot.pools.find(({key}) => key === action.pool) : undefined
-    const instances = pool?.members.map(member => snapshot.instances.find(({key}) => key === member.instance))
-    return {...rest, reached: {pool, instances}}
+    const {action, variants, mirror} = route
+    const parts = [action, ...variants.map(variant => variant.action)].flatMap((each): {pool: string}[] =>
+      each.kind === 'split' ? [...each.parts] : each.kind === 'forward' ? [each] : [],
+    )
+    const pools = [...parts, ...(mirror ? [mirror] : [])].map(part => snapshot.pools.find(({key}) => key === part.pool))
+    const members = pools.flatMap(pool => pool?.members ?? [])
+    const instances = members.map(member => snapshot.instances.find(({key}) => key === member.instance))
+    return {...rest, reached: {pools, instances}}
   }
 }
 

@@ -80,8 +80,8 @@ test('a host that owns the request and has no prefix for it answers 404, whateve
   assert.equal(answer, {status: 404, why: 'no prefix of shop.example.com covers /shop', location: null})
   assert.equal(candidates, [
     {id: 'shop.example.com/api', outcome: 'lost', why: '/api does not cover /shop'},
-    {id: '*', outcome: 'lost', why: 'shop.example.com is the more specific host'},
     {id: '*.example.com', outcome: 'lost', why: 'shop.example.com is the more specific host'},
+    {id: '*', outcome: 'lost', why: 'shop.example.com is the more specific host'},
   ])
 })
 

@@ -4,7 +4,9 @@
 import {normalizeId} from '../../base/route-id.ts'
 import {createExplainer, displayOrigin, type Explanation} from '../../router/explain.ts'
 import {editHead, type Field, fieldValue, readFields} from '../../router/head-fields.ts'
-import type {Action, Route, Snapshot} from '../../snapshot/snapshot.ts'
+import {poolsOf} from '../../router/route-content.ts'
+import {authorityOf, type Header, sayRequest} from '../../router/said.ts'
+import type {Action, Pool, Route, Snapshot} from '../../snapshot/snapshot.ts'
 import type {Placed} from '../config/config.ts'
 import type {Diagnostic} from '../config/diagnostic.ts'
 import type {Test} from '../config/types.ts'
@@ -69,11 +71,14 @@ type Ran = {readonly route: string | null; readonly result: TestResult}
 function createRunner(snapshot: Snapshot): (test: Placed<Test>) => Ran {
   const explain = createExplainer(snapshot)
   const routes = new Map(snapshot.routes.map(route => [route.id, route]))
+  const pools = new Map(snapshot.pools.map(pool => [pool.key, pool]))
   return ({value: {name, request, expect}, file, line}) => {
     const asked = readRequest(request)
-    const explanation = explain(asked.method, asked.url)
+    const {url, said} = sayRequest(asked.url, asked.headers, asked.clientIp ?? LOCAL)
+    const explanation = explain(asked.method, url, said)
     const route = routes.get(explanation.route?.id ?? '') ?? null
-    const [expected, actual] = compare(expect, explanation, route, asked, snapshot)
+    const action = route && (route.variants.find(({name}) => name === explanation.variant)?.action ?? route.action)
+    const [expected, actual] = compare(expect, {asked: {...asked, url}, explanation, route, action, pools})
     const ok = Object.keys(expected).every(key => expected[key] === actual[key])
     const why = ok ? '' : whyOf(expected, explanation)
     return {route: route?.id ?? null, result: {name, ok, file, line, expected, actual, why}}
@@ -83,32 +88,35 @@ function createRunner(snapshot: Snapshot): (test: Placed<Test>) => Ran {
 type Asked = {
   readonly method: string
   readonly url: string
-  readonly fields: readonly Field[]
-  readonly clientIp: string
+  readonly headers: readonly Header[]
+  /** null: the test leaves it open. */
+  readonly clientIp: string | null
 }
 
-/** A Host among the headers stands over the one in the URL, as with curl. */
+const LOCAL = '127.0.0.1'
+
 function readRequest(request: Test['request']): Asked {
   if (typeof request === 'string') {
     const [, method = 'GET', url = ''] = /^(?:([A-Z-]+) )?(.*)$/s.exec(request) ?? []
-    return {method, url, fields: [], clientIp: '127.0.0.1'}
+    return {method, url, headers: [], clientIp: null}
   }
-  const {method = 'GET', url, headers = {}, clientIp = '127.0.0.1'} = request
-  const fields = Object.entries(headers).map(([name, value]): Field => [name.toLowerCase(), value])
-  const host = fieldValue(fields, 'host')
-  const placed = host === null ? url : url.replace(/^(https?:\/\/)[^/?#]*/i, (_, scheme: string) => scheme + host)
-  return {method, url: placed, fields, clientIp}
+  const {method = 'GET', url, headers = {}, clientIp = null} = request
+  return {method, url, headers: Object.entries(headers).map(([name, value]) => ({name, value})), clientIp}
+}
+
+/** All that is known about one request. */
+type Case = {
+  readonly asked: Asked
+  readonly explanation: Explanation
+  readonly route: Route | null
+  /** Of the route or of the variant that takes the request. */
+  readonly action: Action | null
+  readonly pools: ReadonlyMap<string, Pool>
 }
 
 /** What the test names, and the same of what came out; equal values are the same value. */
-function compare(
-  expect: Test['expect'],
-  explanation: Explanation,
-  route: Route | null,
-  asked: Asked,
-  snapshot: Snapshot,
-): [Outcome, Outcome] {
-  const {answer, variant} = explanation
+function compare(expect: Test['expect'], decided: Case): [Outcome, Outcome] {
+  const {answer, variant} = decided.explanation
   const wanted: Record<string, unknown> = {}
   const came: Record<string, unknown> = {}
   const put = (key: string, want: unknown, is: unknown) => {
@@ -116,26 +124,17 @@ function compare(
     wanted[key] = want
     came[key] = is
   }
-  put('route', idOf(expect.route), route?.id ?? null)
-  put('service', expect.service, serviceOf(route && actionOf(route, variant), snapshot))
+  put('route', idOf(expect.route), decided.route?.id ?? null)
+  if (expect.service !== undefined) put('service', expect.service, serviceAs(expect.service, decided))
   put('variant', expect.variant, variant)
-  if (expect.forward !== undefined) put('forward', expect.forward, forwardAs(expect.forward, explanation, snapshot))
+  if (expect.forward !== undefined) put('forward', expect.forward, forwardAs(expect.forward, decided))
   put('status', expect.status, answer?.status ?? null)
   put('redirect', expect.redirect, answer?.location ?? null)
   if (expect.headers !== undefined) {
-    const fields = headOf(explanation, route, asked)
+    const fields = headOf(decided)
     for (const [name, value] of Object.entries(expect.headers)) put(`headers.${name}`, value, fieldValue(fields, name))
   }
   return [wanted, came]
-}
-
-function actionOf({variants, action}: Route, variant: string | null): Action {
-  return variants.find(({name}) => name === variant)?.action ?? action
-}
-
-/** Also of a service that has no instance until one registers. */
-function serviceOf(action: Action | null, {pools}: Snapshot): string | null {
-  return action?.kind === 'forward' ? (pools.find(({key}) => key === action.pool)?.name ?? null) : null
 }
 
 function idOf(written: string | null | undefined): string | null | undefined {
@@ -144,13 +143,28 @@ function idOf(written: string | null | undefined): string | null | undefined {
   return 'problem' in id ? written : id.host + id.prefix
 }
 
+/** Where the request may go. Of a split that is any part, unless the test says which client asks. */
+function poolsFor({action, asked, explanation, pools}: Case): Pool[] {
+  const all = action === null ? [] : poolsOf(action).flatMap(key => pools.get(key) ?? [])
+  if (explanation.split === null || asked.clientIp === null) return all
+  const taken = explanation.split.find(part => part.taken)?.service
+  return all.filter(({name}) => name === taken)
+}
+
+/** The service as it was expected, if it may get the request; also one that has no instance until one registers. */
+function serviceAs(expected: string, decided: Case): string | null {
+  const names = poolsFor(decided).map(({name}) => name)
+  return names.includes(expected) ? expected : (decided.explanation.upstream?.service ?? names[0] ?? null)
+}
+
 /** The URL as it was expected, if any instance of the service would be asked for it; else the URL of the first. */
-function forwardAs(expected: string, {forward, upstream}: Explanation, snapshot: Snapshot): string | null {
-  if (forward === null || upstream === null) return forward
+function forwardAs(expected: string, decided: Case): string | null {
+  const {forward, upstream} = decided.explanation
+  if (forward === null || upstream === null) return null
   const rest = forward.slice(upstream.url.length)
-  const members = snapshot.pools.filter(({name}) => name === upstream.service).flatMap(pool => pool.members)
+  const members = poolsFor(decided).flatMap(pool => pool.members)
   const urls = members.map(({instance, basePath}) => displayOrigin(instance) + basePath + rest)
-  return [forward, ...urls].some(url => isSameUrl(url, expected)) ? expected : forward
+  return urls.some(url => isSameUrl(url, expected)) ? expected : forward
 }
 
 /** Written with the port of the scheme, or with a host in capitals, it is the same URL. */
@@ -159,29 +173,26 @@ function isSameUrl(a: string, b: string): boolean {
 }
 
 /** The head that is sent: to the instance, or, where routesd answers itself, to the client. */
-function headOf({forward, answer, variant}: Explanation, route: Route | null, asked: Asked): Field[] {
-  if (route === null) return []
+function headOf({explanation: {forward, answer}, route, action, asked}: Case): Field[] {
+  if (route === null || action === null) return []
   const {head} = route
   if (answer !== null) {
-    const own = answerFields(actionOf(route, variant), answer.location)
+    const own = answerFields(action, answer.location)
     return head === null ? own : editHead(own, head.response)
   }
-  const authority = /^https?:\/\/([^/?#]*)/i.exec(asked.url)?.[1] ?? ''
+  const authority = authorityOf(asked.url)
+  const target = forward === null ? '' : authorityOf(forward)
   const host =
-    head === null || head.host.kind === 'preserve'
-      ? authority
-      : head.host.kind === 'literal'
-        ? head.host.value
-        : new URL(forward ?? asked.url).host
+    head === null || head.host.kind === 'preserve' ? authority : head.host.kind === 'literal' ? head.host.value : target
   // What a client says about itself is replaced; see proxy/forwarding.ts.
-  const kept = asked.fields.filter(
-    ([name]) => name !== 'host' && !name.startsWith('x-forwarded-') && name !== 'x-real-ip',
-  )
+  const kept = asked.headers
+    .map(({name, value}): Field => [name.toLowerCase(), value])
+    .filter(([name]) => name !== 'host' && !name.startsWith('x-forwarded-') && name !== 'x-real-ip')
   const told: Field[] = [
     ['host', host],
     ...kept,
-    ['x-forwarded-for', asked.clientIp],
-    ['x-real-ip', asked.clientIp],
+    ['x-forwarded-for', asked.clientIp ?? LOCAL],
+    ['x-real-ip', asked.clientIp ?? LOCAL],
     ['x-forwarded-proto', /^https:/i.test(asked.url) ? 'https' : 'http'],
     ['x-forwarded-host', authority],
   ]

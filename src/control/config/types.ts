@@ -533,8 +533,8 @@ export interface TestExpect {
   route?: null | string
   /** Slug of the service that gets the request. */
   service?: string
-  /** Name of the variant that takes the request. */
-  variant?: string
+  /** Name of the variant that takes the request; null when the route itself does. */
+  variant?: null | string
   /** URL that the request is forwarded to. */
   forward?: string
   /** Status code of an answer that the proxy gives itself. */
