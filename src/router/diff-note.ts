@@ -21,6 +21,17 @@ export function describeChange(a: Owned, b: Owned, old: PoolIndex, now: PoolInde
   return taken + why + (details === '' ? '' : `; ${details}`)
 }
 
+/** What became of the pools that both name, paired by what people call them: the key of a target also says how its TLS is checked. */
+export function poolWords(a: object, b: object, old: PoolIndex, now: PoolIndex): string[] {
+  const before = new Map(poolsOf(a).map(key => [old.pools.get(key)?.name, key]))
+  const pairs = [...new Set(poolsOf(b))].map(key => [before.get(now.pools.get(key)?.name), key] as const)
+  return pairs.flatMap(([was, is]) => {
+    const [pool, other] = [old.pools.get(was ?? ''), now.pools.get(is)]
+    if (!pool || !other || old.contents.get(pool.key) === now.contents.get(other.key)) return []
+    return [`${other.name.includes('://') ? 'target' : 'service'} ${other.name}: ${poolChange(pool, other)}`]
+  })
+}
+
 // ---
 
 function lostWords(route: Route, pattern: string | null, isShadowed: boolean): string {
@@ -70,17 +81,6 @@ function entries({name, value}: Named): [string, string] {
 function actionWords({action: a}: Route, {action: b}: Route): string[] {
   if (a.kind === 'forward' || a.kind !== b.kind || JSON.stringify(a) === JSON.stringify(b)) return []
   return [a.kind]
-}
-
-// Pools are paired by what people call them: the key of a target also says how its TLS is checked.
-function poolWords(a: Route, b: Route, old: PoolIndex, now: PoolIndex): string[] {
-  const before = new Map(poolsOf(a).map(key => [old.pools.get(key)?.name, key]))
-  const pairs = [...new Set(poolsOf(b))].map(key => [before.get(now.pools.get(key)?.name), key] as const)
-  return pairs.flatMap(([was, is]) => {
-    const [pool, other] = [old.pools.get(was ?? ''), now.pools.get(is)]
-    if (!pool || !other || old.contents.get(pool.key) === now.contents.get(other.key)) return []
-    return [`${other.name.includes('://') ? 'target' : 'service'} ${other.name}: ${poolChange(pool, other)}`]
-  })
 }
 
 function poolChange(was: Pool, is: Pool): string {

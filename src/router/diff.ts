@@ -5,13 +5,17 @@
 import type {Route, Snapshot} from '../snapshot/snapshot.ts'
 import {destinationOf} from './destination.ts'
 import {describeChange} from './diff-note.ts'
+import {diffServices} from './diff-services.ts'
 import {indexPools, isSameRoute, type PoolIndex} from './route-content.ts'
 import {addRoute, createRouting, findHost, type HostRoutes, matchPrefix, type Routing} from './routing.ts'
 
 export type Change = {
   /** 'moved': another destination; 'changed': the same destination, but another route or another policy. */
   readonly kind: 'added' | 'removed' | 'moved' | 'changed'
-  /** Host pattern and prefix; without what longer prefixes and more specific hosts of either snapshot take from it. */
+  /**
+   * Host pattern and prefix, without what longer prefixes and more specific hosts of either snapshot take from it; or
+   * 'service:<slug>' for what service mode serves under that slug.
+   */
   readonly space: string
   readonly before: Side | null
   readonly after: Side | null
@@ -25,11 +29,12 @@ export type Side = {readonly id: string; readonly destination: string; readonly 
 /** 'shadowed': the route that had this space is still there, and another one hides it here. */
 export type Flag = 'shadowed'
 
-/** Every piece of URL space that is not served as before, by host and prefix. */
+/** Every piece of URL space that is not served as before, by host and prefix; then those of service mode, by slug. */
 export function diffSnapshots(before: Snapshot, after: Snapshot): Change[] {
   const [old, now] = [indexOf(before), indexOf(after)]
   const patterns = new Set([...before.routes, ...after.routes].map(({host}) => host))
-  return [...patterns].sort().flatMap(pattern => diffHosts(pattern, old, now))
+  const changes = [...patterns].sort().flatMap(pattern => diffHosts(pattern, old, now))
+  return [...changes, ...diffServices(before, after, old.pools, now.pools)]
 }
 
 /** A route and the pattern that owns the host it was looked up for. */

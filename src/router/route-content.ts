@@ -1,7 +1,7 @@
 // Whether routes of two snapshots treat every request alike. Compared is the text of all that they hold, so that a key that
 // a route learns later is compared as well; pools, which routes name by keys, are compared with all that they hold, once.
 
-import type {Pool, Route, Snapshot} from '../snapshot/snapshot.ts'
+import type {Pool, Route, ServiceRoute, Snapshot} from '../snapshot/snapshot.ts'
 
 /** The pools of a snapshot by their keys, and everything about each as one text, instances and checks spelled out. */
 export type PoolIndex = {readonly pools: ReadonlyMap<string, Pool>; readonly contents: ReadonlyMap<string, string>}
@@ -21,8 +21,8 @@ export function indexPools({pools, instances, checks}: Snapshot): PoolIndex {
   }
 }
 
-/** Whether two routes do the same, each with the pools of its snapshot. */
-export function isSameRoute(a: Route, b: Route, old: PoolIndex, now: PoolIndex): boolean {
+/** Whether two routes, or two services, do the same, each with the pools of its snapshot. */
+export function isSameRoute<R extends Route | ServiceRoute>(a: R, b: R, old: PoolIndex, now: PoolIndex): boolean {
   if (JSON.stringify({...a, source: null}) !== JSON.stringify({...b, source: null})) return false
   return poolsOf(a).every(key => old.contents.get(key) === now.contents.get(key))
 }

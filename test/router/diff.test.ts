@@ -93,12 +93,30 @@ test('a wildcard that goes leaves its hosts to the one of all hosts, but not tho
   ])
 })
 
-test('an instance more is a change of every route to the service, and says which', () => {
+test('an instance more is a change of every route to the service and of its slug in service mode, and says which', () => {
   const routes = (instances: string) =>
     `routes: [{id: x.com, service: orders}]\nservices: [{slug: orders, instances: [${instances}]}]\n`
-  const [change, ...others] = diffOf(routes('"http://a:1"'), routes('"http://a:1", "http://b:2"'))
-  assert.equal(others, [])
-  assert.equal([change?.kind, change?.note], ['changed', 'service orders: +http://b:2'])
+  const changes = diffOf(routes('"http://a:1"'), routes('"http://a:1", "http://b:2"'))
+  assert.equal(
+    changes.map(({kind, space, note}) => [kind, space, note]),
+    [
+      ['changed', 'x.com', 'service orders: +http://b:2'],
+      ['changed', 'service:orders', 'service orders: +http://b:2'],
+    ],
+  )
+})
+
+test('services that come, go or are served otherwise in service mode are told by their slugs', () => {
+  const before = 'services: [{slug: gone, instances: ["http://a"]}, {slug: kept, instances: ["http://a"]}]\n'
+  const after =
+    'services: [{slug: new, instances: ["http://a"]}, {slug: kept, stripSlug: true, register: true, instances: ["http://a"]}]\n'
+  const changes = diffOf(before, after)
+  assert.equal(changes.map(brief), [
+    'removed service:gone service:gone → 404',
+    'changed service:kept service:kept → service:kept',
+    'added service:new 404 → service:new',
+  ])
+  assert.is(changes[1]?.note, 'stripSlug, register')
 })
 
 test('another way to check the TLS of a target is a change, and is said to be at the target', () => {
@@ -137,7 +155,14 @@ test(`diff lists exactly the pieces on which two routers disagree (${PAIRS} pair
     const random = createRandom(seed)
     const [a, b] = pairOf(random)
     const [before, after] = [compiled({'a.yaml': a}), compiled({'a.yaml': b})]
-    const changes = new Map(diffSnapshots(before, after).map(change => [change.space, change]))
+    const all = diffSnapshots(before, after)
+    const isOfHost = ({space}: Change) => !space.startsWith('service:')
+    const changes = new Map(all.filter(isOfHost).map(change => [change.space, change]))
+    const portOf = (yaml: string) => /one:(\d)/.exec(yaml)?.[1]
+    assert.equal(
+      all.filter(change => !isOfHost(change)).map(({space}) => space),
+      portOf(a) === portOf(b) ? [] : ['service:one'],
+    )
     const [old, now] = [routerOf(before), routerOf(after)]
     const sets = [before.routes, after.routes]
     const agree = (host: string, path: string) => {
