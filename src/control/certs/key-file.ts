@@ -1,0 +1,68 @@
+// Where the key lies when nobody has named one. It must not lie with what it locks: whoever copies the state folder, or
+// commits it, would have copied the key as well.
+
+import {access, readFile} from 'node:fs/promises'
+import {homedir} from 'node:os'
+import {dirname, isAbsolute, join, relative} from 'node:path'
+import {AppError, codeOf, messageOf} from '../../base/errors.ts'
+import {createFolder, writeAtomic} from '../../base/files.ts'
+import {generateKey} from './vault-key.ts'
+
+/** $ROUTESD_CONFIG_DIR/vault.key, else /etc/routesd/vault.key for root, else below $XDG_CONFIG_HOME or ~/.config. */
+export function defaultKeyPath(env: NodeJS.ProcessEnv, uid: number | undefined = process.getuid?.()): string {
+  const own = env['ROUTESD_CONFIG_DIR']
+  if (own) return join(own, 'vault.key')
+  if (uid === 0) return '/etc/routesd/vault.key'
+  // The XDG specification: a value that is not absolute is to be ignored.
+  const base = env['XDG_CONFIG_HOME']
+  return join(base && isAbsolute(base) ? base : join(homedir(), '.config'), 'routesd', 'vault.key')
+}
+
+/** The bytes of a key file, or null when there is none. */
+export async function readKeyFile(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
+    throw new AppError(`the vault key ${path} cannot be read: ${messageOf(error)}`, {cause: error})
+  }
+}
+
+/** Makes a key and its file, 0600; throws AppError where it would lie in `state` or in a git work tree. */
+export async function createKeyFile(path: string, state: string): Promise<Buffer> {
+  if (isBelow(state, path)) throw misplaced(path, `it would lie in the state folder ${state}`)
+  const tree = await workTreeOf(dirname(path))
+  if (tree !== null) throw misplaced(path, `it would lie in the git work tree ${tree}`)
+  const text = generateKey()
+  try {
+    await createFolder(dirname(path), 0o700)
+    await writeAtomic(path, text, 0o600)
+  } catch (error) {
+    throw misplaced(path, messageOf(error))
+  }
+  return Buffer.from(text)
+}
+
+// ---
+
+function isBelow(folder: string, path: string): boolean {
+  const way = relative(folder, path)
+  return way !== '..' && !way.startsWith('../') && !isAbsolute(way)
+}
+
+async function workTreeOf(folder: string): Promise<string | null> {
+  for (let place = folder; ; place = dirname(place)) {
+    const isTree = await access(join(place, '.git')).then(
+      () => true,
+      () => false,
+    )
+    if (isTree) return place
+    if (place === dirname(place)) return null
+  }
+}
+
+function misplaced(path: string, why: string): AppError {
+  return new AppError(`no vault key can be made at ${path}: ${why}`, {
+    hint: 'name one with vault.key in routesd.yaml, e.g. {file: …} or {credential: …}',
+  })
+}
