@@ -13,6 +13,7 @@ import type {Log} from './base/log.ts'
 import {createScope, type Scope} from './base/scope.ts'
 import {readSecret} from './base/secret.ts'
 import {readVersion} from './base/version.ts'
+import {type CertificateKeeping, createCertificateKeeping} from './control/certificates.ts'
 import {withBuiltIn} from './control/compile/services.ts'
 import type {Config, Placed} from './control/config/config.ts'
 import {fillDefaults} from './control/config/defaults.ts'
@@ -56,6 +57,8 @@ export type DaemonOptions = {
 /** A WebSocket whose route has changed may go on for this long. */
 const TUNNEL_DRAIN_MS = 30_000
 const NO_LISTENERS: Listeners = {http: [], https: [], service: []}
+/** listen.https is not built yet: nobody is shown a certificate. */
+const NO_HTTPS = {setCertificates: async () => {}, setPendingNames: () => {}}
 
 /**
  * Starts serving and resolves when it does. Throws AppError when it cannot: another daemon on the same socket, a state
@@ -119,17 +122,27 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     })
     scope.own(instances, owned => owned.close())
     await instances.load()
+    const certificates = createCertificateKeeping({
+      settings,
+      clock,
+      log,
+      plane: NO_HTTPS,
+      scheduler: whyNoScheduler(settings),
+      onChange: () => tell(null),
+    })
+    scope.own(certificates, owned => owned.close())
     const registry = await openRegistry(settings, {...options, clock, log, plane: instances, resolver, health})
     scope.defer(() => registry.close())
     const {joining, leases} = registry
     renew = leases.renew
     const source = await createSource(settings, {clock, log})
-    const parts = {settings, source, clock, log, plane: instances, resolver: joining, health, joining}
+    const parts = {settings, source, clock, log, plane: instances, resolver: joining, health, joining, certificates}
     const reconciler = createReconciler(parts)
     const operations = createOperations(
       settings,
       reconciler,
       instances,
+      certificates,
       plane,
       () => listeners,
       () => clock.now() - startedMs,
@@ -142,6 +155,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
         ...registry,
         log,
         routes: () => operations.routes().map(row => ({...row, target: row.destination})),
+        certs: certificates.rows,
         settled: joining.settled,
         service: slug => declaredAs(reconciler.view().config, slug),
         instances: () =>
@@ -224,6 +238,13 @@ async function openWebhook(
   log.info('webhooks are taken', {at: `http://${webhook.address}${path}`})
 }
 
+// Orders need somebody who has agreed to the terms of the authority.
+function whyNoScheduler({document: {acme}}: Settings): string {
+  const instead = 'or bring a certificate: tls.certificates, tls.certificate of the host, or `routesd certs import`'
+  if (acme === 'off' || acme === false) return `acme is off: configure it in routesd.yaml, ${instead}`
+  return `the terms of the certificate authority are not agreed to: set acme.agree in routesd.yaml, ${instead}`
+}
+
 function readyLine(revision: string | null, {http, https, service}: Listeners, settings: Settings): string {
   const where = (addresses: readonly string[]) => addresses.join(',') || 'off'
   return (
@@ -236,6 +257,7 @@ function createOperations(
   settings: Settings,
   reconciler: Reconciler,
   instances: Instances,
+  certificates: CertificateKeeping,
   plane: DataPlane,
   listeners: () => Listeners,
   uptimeMs: () => number,
@@ -243,8 +265,8 @@ function createOperations(
   const subscribers = new Set<(event: EventBody) => void>()
   const status = (): Status => {
     const {sync, revision, ...view} = reconciler.view()
-    const health = joinHealth(view.health, instances.health())
-    const conditions = addCondition(view.conditions, instances.drift())
+    const health = joinHealth(joinHealth(view.health, instances.health()), certificates.health())
+    const conditions = addCondition(addCondition(view.conditions, instances.drift()), certificates.condition())
     return {sync, health, revision, listeners: listeners(), workers: plane.workers(), uptimeMs: uptimeMs(), conditions}
   }
   return {
@@ -254,6 +276,7 @@ function createOperations(
     instances: instances.instances,
     drain: instances.drain,
     undrain: instances.undrain,
+    certs: certificates,
     config() {
       const {snapshot, config} = reconciler.view()
       return {

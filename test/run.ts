@@ -6,8 +6,8 @@
 // files, so the counting is done here. The last line is 'N passed, N failed'.
 
 import {spawn} from 'node:child_process'
-import {readdirSync} from 'node:fs'
-import {availableParallelism} from 'node:os'
+import {readdirSync, rmSync} from 'node:fs'
+import {availableParallelism, tmpdir} from 'node:os'
 import {join} from 'node:path'
 
 const LIMIT_MS = Number(process.env['TEST_LIMIT_MS'] ?? 120_000)
@@ -15,6 +15,8 @@ const LIMIT_MS = Number(process.env['TEST_LIMIT_MS'] ?? 120_000)
 const CLEAN_UP_MS = 2_000
 const OUTPUT_BYTES = 1 << 20
 const root = join(import.meta.dirname, '..')
+// Where a daemon makes the key of its vault; that of root would be in /etc.
+const configFolder = join(tmpdir(), `routesd-config-${process.pid}`)
 
 type Result = {file: string; passed: number; failed: number; skipped: number; ms: number; output: string; why: string}
 
@@ -28,6 +30,7 @@ const files = readdirSync(import.meta.dirname, {recursive: true, encoding: 'utf8
 const queue = [...files]
 const results: Result[] = []
 await Promise.all(Array.from({length: Math.max(2, availableParallelism())}, drain))
+rmSync(configFolder, {recursive: true, force: true})
 report()
 
 // ---
@@ -49,7 +52,7 @@ function runFile(file: string): Promise<Result> {
   const began = performance.now()
   const child = spawn(process.execPath, ['--no-warnings', '--import', './test/exit.ts', file], {
     cwd: root,
-    env: {...process.env, NO_COLOR: '1', FORCE_COLOR: '0', NODE_ENV: 'test'},
+    env: {...process.env, NO_COLOR: '1', FORCE_COLOR: '0', NODE_ENV: 'test', ROUTESD_CONFIG_DIR: configFolder},
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

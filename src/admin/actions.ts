@@ -1,6 +1,8 @@
 // What can be asked for with POST: which path does what, and what its body must be.
 
 import {parseDuration} from '../base/units.ts'
+import {parseObject} from './body.ts'
+import {findCertAction} from './cert-actions.ts'
 import type {Operations, Outcome, Refused} from './protocol.ts'
 
 /** Checks the body and does it. */
@@ -12,7 +14,7 @@ const TEXT_MAX = 500
 /** The action of a path without its query; null when there is none. */
 export function findAction(path: string): Action | null {
   const [, encoded = '', verb] = /^\/v1\/instances\/([^/]+)\/(drain|undrain)$/.exec(path) ?? []
-  if (verb === undefined) return null
+  if (verb === undefined) return findCertAction(path)
   const id = decode(encoded)
   if (id === null) return async () => bad(`'${encoded}' is not percent-encoded UTF-8`)
   return verb === 'drain'
@@ -39,16 +41,6 @@ function readDrainBody(text: string): Wish | {refused: Refused} {
   if (typeof forMs !== 'number') return bad('\'for\' is a duration such as "10m" or "1h30m"')
   if (forMs < DRAIN_MS.least || forMs > DRAIN_MS.most) return bad("'for' is between 1s and 30d")
   return {forMs, who, why}
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  if (text.trim() === '') return {}
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? {...value} : null
-  } catch {
-    return null
-  }
 }
 
 // What is shown in a terminal must not move its cursor.

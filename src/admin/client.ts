@@ -4,12 +4,18 @@ import {type ClientRequest, type IncomingMessage, request} from 'node:http'
 import {createInterface} from 'node:readline'
 import {AppError, codeOf, EXIT, messageOf} from '../base/errors.ts'
 import type {
+  CertExport,
+  CertImport,
+  CertRoots,
+  CertRow,
   ConfigDump,
   DrainAnswer,
   DrainBody,
   ErrorBody,
   Event,
   InstanceRow,
+  RekeyAnswer,
+  RekeyBody,
   RouteRow,
   ServiceRow,
   Status,
@@ -18,6 +24,7 @@ import type {
 import {checkSocketPath} from './socket-path.ts'
 
 const ANSWER_MS = 5000
+const REKEY_MS = 300_000
 const ANSWER_BYTES = 256 << 20
 // Three heartbeats of the server: a stream that is silent for longer is dead.
 const SILENCE_MS = 45_000
@@ -27,6 +34,11 @@ export type AdminClient = {
   routes(): Promise<readonly RouteRow[]>
   services(): Promise<readonly ServiceRow[]>
   instances(): Promise<readonly InstanceRow[]>
+  certs(): Promise<readonly CertRow[]>
+  importCert(given: CertImport): Promise<CertRow>
+  exportCert(id: string, withKey: boolean): Promise<CertExport>
+  certRoots(): Promise<CertRoots>
+  rekey(body: RekeyBody): Promise<RekeyAnswer>
   config(): Promise<ConfigDump>
   drain(id: string, body: DrainBody): Promise<DrainAnswer>
   undrain(id: string): Promise<UndrainAnswer>
@@ -44,6 +56,12 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     instances: async () => (await get(socket, '/v1/instances', answerMs)) as readonly InstanceRow[],
     drain: async (id, body) => (await post(socket, pathOf(id, 'drain'), body, answerMs)) as DrainAnswer,
     undrain: async id => (await post(socket, pathOf(id, 'undrain'), {}, answerMs)) as UndrainAnswer,
+    certs: async () => (await get(socket, '/v1/certs', answerMs)) as readonly CertRow[],
+    importCert: async given => (await post(socket, '/v1/certs/import', given, answerMs)) as CertRow,
+    exportCert: async (id, withKey) => (await post(socket, '/v1/certs/export', {id, withKey}, answerMs)) as CertExport,
+    certRoots: async () => (await post(socket, '/v1/certs/roots', {}, answerMs)) as CertRoots,
+    // Every certificate is written anew, each to the disk: 1,000 take some seconds.
+    rekey: async body => (await post(socket, '/v1/certs/rekey', body, Math.max(answerMs, REKEY_MS))) as RekeyAnswer,
     config: async () => (await get(socket, '/v1/config', answerMs)) as ConfigDump,
     events: () => readEvents(socket, answerMs),
   }

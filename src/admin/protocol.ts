@@ -6,6 +6,11 @@
 //   GET  /v1/instances                → InstanceRow[]
 //   POST /v1/instances/{id}/drain     → DrainAnswer; its body is a DrainBody or nothing
 //   POST /v1/instances/{id}/undrain   → UndrainAnswer
+//   GET  /v1/certs                    → CertRow[]
+//   POST /v1/certs/import             → CertRow; its body is a CertImport
+//   POST /v1/certs/export             → CertExport; {"id": …, "withKey": true}: the only answer that ever has a key in it
+//   POST /v1/certs/roots              → {roots: PEM[]} of the local CA
+//   POST /v1/certs/rekey              → RekeyAnswer; its body is a RekeyBody
 //   GET  /v1/config                   → ConfigDump
 //   GET  /v1/events                   → one JSON Event per line: first {type: 'snapshot'}, then what changes, and a heartbeat
 //
@@ -111,6 +116,49 @@ export type DrainAnswer = Lease & {readonly service: string; readonly usable: nu
 /** null: it was not drained. */
 export type UndrainAnswer = {readonly id: string; readonly lifted: Lease | null}
 
+/** A certificate, or a name that should have one. Never a key. Times are RFC 3339, and null where there is no certificate. */
+export type CertRow = {
+  /** 'acme-shop.example.com' */
+  readonly id: string
+  readonly commonName: string
+  readonly names: readonly string[]
+  /** Who signed it; '' where there is none yet. */
+  readonly issuer: string
+  readonly notBefore: string | null
+  readonly notAfter: string | null
+  /** Hex. */
+  readonly serial: string | null
+  readonly createdAt: string | null
+  readonly updatedAt: string | null
+  /** null: somebody else renews it. */
+  readonly renewAt: string | null
+  readonly state: CertState
+  /** What is wrong with it, or failed last; '' when nothing did. */
+  readonly error: string
+}
+
+/**
+ * expiring: within a week, and nobody here renews it; pending: the first is being ordered; failing: the last try to get or
+ * read it failed, what there was before is used; unreadable: its file in the vault cannot be opened.
+ */
+export type CertState = 'valid' | 'expiring' | 'expired' | 'pending' | 'failing' | 'unreadable'
+
+/** PEM of both. */
+export type CertImport = {readonly cert: string; readonly key: string}
+/** PEM; `key` is null unless it was asked for. */
+export type CertExport = {readonly id: string; readonly cert: string; readonly key: string | null}
+export type CertRoots = {readonly roots: readonly string[]}
+/** `key` in base64, and where it was read; null: a new one takes the place of the key file that was made by routesd. */
+export type RekeyBody = {readonly key: string | null; readonly from: string}
+export type RekeyAnswer = {
+  /** Files that were sealed anew. */
+  readonly rewritten: number
+  /** Files that could not be opened, and are as they were. */
+  readonly left: readonly string[]
+  /** What the operator has to do; '' for nothing. */
+  readonly next: string
+}
+
 export type ConfigDump = {
   readonly revision: string | null
   /** Settings with every default filled in; secrets are references, so there is none to hide. */
@@ -140,9 +188,18 @@ export type Operations = {
   routes(): readonly RouteRow[]
   services(): readonly ServiceRow[]
   instances(): readonly InstanceRow[]
+  readonly certs: CertOperations
   config(): ConfigDump
   drain(id: string, wish: {forMs: number; who: string; why: string}): Promise<Outcome<DrainAnswer>>
   undrain(id: string): Promise<Outcome<UndrainAnswer>>
   /** Calls back on every event until the returned function is called. */
   subscribe(listener: (event: EventBody) => void): () => void
+}
+
+export type CertOperations = {
+  rows(): readonly CertRow[]
+  import(cert: string, key: string): Promise<Outcome<CertRow>>
+  export(idOrName: string, withKey: boolean): Promise<Outcome<CertExport>>
+  roots(): Promise<Outcome<CertRoots>>
+  rekey(key: {readonly bytes: Uint8Array; readonly from: string} | null): Promise<Outcome<RekeyAnswer>>
 }

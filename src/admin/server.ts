@@ -84,6 +84,7 @@ const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ['/v1/routes', operations => operations.routes()],
   ['/v1/services', operations => operations.services()],
   ['/v1/instances', operations => operations.instances()],
+  ['/v1/certs', operations => operations.certs.rows()],
   ['/v1/config', operations => operations.config()],
   ['/v1/events', 'events'],
 ])

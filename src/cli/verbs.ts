@@ -18,7 +18,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 const MESSAGE: Flag = {name: 'message', short: 'm', value: 'TEXT', summary: 'message of the commit'}
 const AT: Flag = {name: 'at', value: 'REV', summary: 'read the files of this commit instead of those on disk'}
 const NO_COMMIT: Flag = {name: 'no-commit', summary: 'write the files and leave the commit to you'}
-const OFFLINE: Flag = {name: 'offline', summary: 'read routes.d, do not ask the daemon'}
+const OFFLINE: Flag = {name: 'offline', summary: 'read the files, do not ask the daemon'}
 
 export const VERBS: readonly Verb[] = [
   {
@@ -162,6 +162,65 @@ export const VERBS: readonly Verb[] = [
     flags: [],
     formats: ['text', 'json'],
     load: async () => (await import('./instances-undrain.ts')).instancesUndrain,
+  },
+  {
+    name: 'certs ls',
+    operands: '',
+    arity: [0, 0],
+    summary: 'certificates, who has made them, and when they end',
+    details:
+      'Asks the daemon. When there is none, or with --offline, lists what lies in the vault and in files; that\nneeds the key of the vault.',
+    flags: [OFFLINE],
+    formats: ['text', 'json'],
+    load: async () => (await import('./certs-ls.ts')).certsLs,
+  },
+  {
+    name: 'certs show',
+    operands: 'ID',
+    arity: [1, 1],
+    summary: 'one certificate, by its id or by a name in it',
+    details: 'Writes its chain as PEM below. Never its key.',
+    flags: [OFFLINE],
+    formats: ['text', 'json'],
+    load: async () => (await import('./certs-show.ts')).certsShow,
+  },
+  {
+    name: 'certs import',
+    operands: '',
+    arity: [0, 0],
+    summary: 'put a certificate and its key into the vault',
+    details: 'It is used for the names in it, in the place of one that routesd would get. Renewing it is up to you.',
+    flags: [
+      {name: 'cert', value: 'FILE', summary: 'the certificate and its chain, PEM'},
+      {name: 'key', value: 'FILE', summary: 'the private key, PEM'},
+    ],
+    formats: ['text', 'json'],
+    load: async () => (await import('./certs-import.ts')).certsImport,
+  },
+  {
+    name: 'certs export',
+    operands: '[ID]',
+    arity: [0, 1],
+    summary: 'write a certificate as PEM, or the roots of the local CA',
+    details: 'A key is written only with --with-key and --out, to a file of mode 0600.',
+    flags: [
+      {name: 'ca', summary: 'the roots of the local CA, for those who shall trust it'},
+      {name: 'with-key', summary: 'the private key too'},
+      {name: 'out', value: 'FILE', summary: "where to; '-' is stdout, the default without --with-key"},
+    ],
+    formats: ['text'],
+    load: async () => (await import('./certs-export.ts')).certsExport,
+  },
+  {
+    name: 'certs rekey',
+    operands: '',
+    arity: [0, 0],
+    summary: 'seal everything in the vault with another key',
+    details:
+      'Without --new-key a new key takes the place of the key file that routesd has made. With it, set vault.key to the\nsame and restart: until then both keys open the vault. May be interrupted, and asked for again.',
+    flags: [{name: 'new-key', value: 'KEY', summary: 'a file, env:NAME or credential:NAME; 32 bytes or a passphrase'}],
+    formats: ['text', 'json'],
+    load: async () => (await import('./certs-rekey.ts')).certsRekey,
   },
   {
     name: 'config schema',

@@ -58,6 +58,8 @@ export type ReconcilerParts = {
   readonly health: Pick<Health, 'prepare' | 'watch'>
   /** Adds the instances that are not written in routes.d. */
   readonly joining?: Pick<Joining, 'prepare' | 'join' | 'snapshot'>
+  /** Without it nobody has to have a certificate. */
+  readonly certificates?: {prepare(next: ServableSet): Promise<void>; watch(now: ServableSet): Promise<void>}
   /** Given by tests that have the disk fail. */
   readonly lastGood?: LastGood
 }
@@ -67,7 +69,7 @@ const LARGE_START = 10_000
 const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_000} as const
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, source, clock, log, plane, resolver, health, joining} = parts
+  const {settings, source, clock, log, plane, resolver, health, joining, certificates} = parts
   const {label} = source
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
   const judge = createJudge(source, settings)
@@ -235,6 +237,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function apply(next: ServableSet): Promise<void> {
     const hosts = hostsOf(next.snapshot)
     await resolver.watch([...hosts, ...(served === null ? [] : hostsOf(served.snapshot))])
+    await certificates?.prepare(next)
     await joining?.prepare(next)
     // Joined and handed over in one turn, so that nobody joins between.
     const world = joining?.join(next) ?? next.snapshot
@@ -242,13 +245,17 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     try {
       await plane.apply(world)
     } catch (error) {
-      if (served !== null) health.watch(served.snapshot)
+      if (served !== null) {
+        health.watch(served.snapshot)
+        await certificates?.watch(served)
+      }
       conditions.put('ApplyFailed', {reason: 'Thrown', message: messageOf(error), revision: next.snapshot.revision})
       throw error
     }
     conditions.put('ApplyFailed', null)
     served = next
     health.watch(joining?.snapshot() ?? next.snapshot)
+    await certificates?.watch(next)
     await resolver.watch(hosts)
     if (starting && next.snapshot.routes.length >= LARGE_START) releaseMemory()
     // What is served need not wait for last good to be written.

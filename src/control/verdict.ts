@@ -22,6 +22,8 @@ export type ServableSet = {
   readonly config: Config
   readonly references: References
   readonly snapshot: Snapshot
+  /** What a commit has beside its routes; null: everything else is on the disk. */
+  readonly repository: RepositoryFiles | null
 }
 
 export type Refusal = {
@@ -64,7 +66,7 @@ export function createJudge(
     if (failed.length > 0) return refused('TestsFailed', summaryOf(failed), [...diagnostics, ...failed])
     return {
       kind: 'accepted',
-      set: {files, config: loaded.config, references: read.references, snapshot},
+      set: {files, config: loaded.config, references: read.references, snapshot, repository},
       warnings: diagnostics,
     }
   }

@@ -8,6 +8,7 @@ import type {Operations} from '../../src/admin/protocol.ts'
 import {createAdminServer} from '../../src/admin/server.ts'
 import {silentLog} from '../../src/base/log.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
+import {NO_CERTS} from '../helpers/no-certs.ts'
 
 const ID = 'orders@10.0.0.1:8080/base'
 const LEASE = {id: ID, since: '', until: '', who: '', why: ''}
@@ -23,6 +24,7 @@ async function serverIn(folder: Folder): Promise<{socket: string; asked: unknown
     routes: never,
     services: never,
     instances: never,
+    certs: NO_CERTS,
     config: never,
     subscribe: () => () => {},
     async drain(id, wish) {

@@ -12,6 +12,7 @@ import type {Event, EventBody, Operations, Status} from '../../src/admin/protoco
 import {createAdminServer} from '../../src/admin/server.ts'
 import {AppError, EXIT} from '../../src/base/errors.ts'
 import {silentLog} from '../../src/base/log.ts'
+import {NO_CERTS} from '../helpers/no-certs.ts'
 
 const STATUS: Status = {
   sync: {state: 'Synced', reason: '', message: ''},
@@ -331,6 +332,7 @@ const quiet: Operations = {
   routes: () => [],
   services: () => [],
   instances: () => [],
+  certs: NO_CERTS,
   drain: async id => ({refused: {status: 404, code: 'not-found', message: `there is no ${id}`}}),
   undrain: async id => ({answer: {id, lifted: null}}),
   config: () => ({revision: null, settings: {}, config: {}}),

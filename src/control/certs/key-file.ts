@@ -1,11 +1,12 @@
 // Where the key lies when nobody has named one. It must not lie with what it locks: whoever copies the state folder, or
 // commits it, would have copied the key as well.
 
-import {access, readFile} from 'node:fs/promises'
+import {randomBytes} from 'node:crypto'
+import {access, link, readFile, stat, unlink} from 'node:fs/promises'
 import {homedir} from 'node:os'
 import {dirname, isAbsolute, join, relative} from 'node:path'
 import {AppError, codeOf, messageOf} from '../../base/errors.ts'
-import {createFolder, writeAtomic} from '../../base/files.ts'
+import {createFolder, syncFolder, writeAtomic} from '../../base/files.ts'
 import {generateKey} from './vault-key.ts'
 
 /** $ROUTESD_CONFIG_DIR/vault.key, else /etc/routesd/vault.key for root, else below $XDG_CONFIG_HOME or ~/.config. */
@@ -18,13 +19,16 @@ export function defaultKeyPath(env: NodeJS.ProcessEnv, uid: number | undefined =
   return join(base && isAbsolute(base) ? base : join(homedir(), '.config'), 'routesd', 'vault.key')
 }
 
-/** The bytes of a key file, or null when there is none. */
+/** The bytes of a key file, or null when there is none; throws AppError when others may read it too. */
 export async function readKeyFile(path: string): Promise<Buffer | null> {
   try {
+    const {mode} = await stat(path)
+    if ((mode & 0o077) !== 0)
+      throw new Error(`its mode is ${(mode & 0o777).toString(8)}, and nobody else may read it: chmod 600`)
     return await readFile(path)
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null
-    throw new AppError(`the vault key ${path} cannot be read: ${messageOf(error)}`, {cause: error})
+    throw new AppError(`the vault key ${path} cannot be used: ${messageOf(error)}`, {cause: error})
   }
 }
 
@@ -33,14 +37,20 @@ export async function createKeyFile(path: string, state: string): Promise<Buffer
   if (isBelow(state, path)) throw misplaced(path, `it would lie in the state folder ${state}`)
   const tree = await workTreeOf(dirname(path))
   if (tree !== null) throw misplaced(path, `it would lie in the git work tree ${tree}`)
-  const text = generateKey()
+  const made = `${path}.${randomBytes(6).toString('hex')}`
   try {
     await createFolder(dirname(path), 0o700)
-    await writeAtomic(path, text, 0o600)
+    await writeAtomic(made, generateKey(), 0o600)
+    // Of two that make one at the same time both use the first.
+    await link(made, path).catch(error => {
+      if (codeOf(error) !== 'EEXIST') throw error
+    })
+    await unlink(made)
+    await syncFolder(dirname(path))
+    return await readFile(path)
   } catch (error) {
     throw misplaced(path, messageOf(error))
   }
-  return Buffer.from(text)
 }
 
 // ---

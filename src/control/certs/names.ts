@@ -36,10 +36,11 @@ export function isPrivateName(name: string): boolean {
 }
 
 /** Whether a certificate for `names` is good for `name`: by itself, or by a wildcard for exactly one label. */
-export function isCoveredBy(name: string, names: readonly string[]): boolean {
-  if (names.includes(name)) return true
+export function isCoveredBy(name: string, names: readonly string[] | ReadonlySet<string>): boolean {
+  const has = (one: string) => ('has' in names ? names.has(one) : names.includes(one))
+  if (has(name)) return true
   const dot = name.indexOf('.')
-  return dot > 0 && isIP(name) === 0 && !name.startsWith('*') && names.includes(`*${name.slice(dot)}`)
+  return dot > 0 && isIP(name) === 0 && !name.startsWith('*') && has(`*${name.slice(dot)}`)
 }
 
 /** 4 or 16 bytes. */

@@ -198,10 +198,10 @@ async function readTransition(path: string, key: VaultKey): Promise<Transition |
 // A wrong key is found here and not when the first thing was written with it.
 async function checkKey(folder: string, key: VaultKey): Promise<void> {
   let other: {path: string; id: string} | null = null
-  for (const {path} of await sealedFiles(folder)) {
-    const id = keyIdOf(await readFile(path))
-    if (id === key.id) return
-    other ??= {path, id}
+  for (const {kind, name, path} of await sealedFiles(folder)) {
+    const opened = unseal([key], kind, name, await readFile(path))
+    if (opened.kind === 'content') return
+    if (opened.kind === 'other-key') other ??= {path, id: opened.id}
   }
   if (other !== null) throw otherKey(other.path, other.id, key.id)
 }

@@ -53,7 +53,7 @@ export async function readReferences(
     const key = keyOf(reference, file)
     if (texts.has(key)) continue
     try {
-      texts.set(key, await read(reference, file, options))
+      texts.set(key, await readReference(reference, file, options))
     } catch (error) {
       texts.set(key, '')
       diagnostics.push(unreadable(file, line, path, messageOf(error)))
@@ -64,6 +64,14 @@ export async function readReferences(
   }
   if (diagnostics.length === 0) diagnostics.push(...unusable(config, references))
   return {references, diagnostics}
+}
+
+/** What a reference in `file` (as Diagnostic.file) stands for now; throws an Error in words. */
+export async function readReference(reference: Reference, file: string, options: ReferenceOptions): Promise<string> {
+  if (typeof reference === 'string') return readPermitted(reference, file, options)
+  if (reference.file !== undefined) return readPermitted(reference.file, file, options)
+  if (reference.env !== undefined) return readEnvironment(reference.env, options)
+  return readFile(credentialPath(reference.credential ?? ''), 'utf8')
 }
 
 // ---
@@ -105,13 +113,6 @@ function tried(path: string, reference: Reference | undefined, use: () => unknow
 
 function keyOf(reference: Reference, file: string): string {
   return `${file}\n${JSON.stringify(reference)}`
-}
-
-async function read(reference: Reference, file: string, options: ReferenceOptions): Promise<string> {
-  if (typeof reference === 'string') return readPermitted(reference, file, options)
-  if (reference.file !== undefined) return readPermitted(reference.file, file, options)
-  if (reference.env !== undefined) return readEnvironment(reference.env, options)
-  return readFile(credentialPath(reference.credential ?? ''), 'utf8')
 }
 
 // Judged by where the path really leads: a link must not lead out of what is permitted.

@@ -703,7 +703,7 @@ export interface SettingsDns {
 
 /** Encryption of keys on disk. */
 export interface SettingsVault {
-  /** 32 bytes, or a passphrase. Without it one is generated outside state and outside any git work tree. */
+  /** 32 bytes (as they are, in hex or in base64), or a passphrase of 16 characters or more. Without it a key file is made: $ROUTESD_CONFIG_DIR/vault.key, else /etc/routesd/vault.key for root, else $XDG_CONFIG_HOME/routesd/vault.key; never in state or in a git work tree. */
   key?: string | Secret
 }
 

@@ -36,6 +36,8 @@ export type RegistryApiParts = {
   readonly leases: Leases
   readonly readPlace: ReadPlace
   readonly routes: () => readonly {readonly id: string}[]
+  /** Without keys. */
+  readonly certs: () => readonly {readonly id: string}[]
   readonly instances: () => readonly InstanceRow[]
   /** How git declares a service, and where; null when it does not. */
   readonly service: (slug: string) => {readonly register: boolean; readonly place: string} | null
@@ -83,9 +85,9 @@ const ENDPOINTS: Readonly<Record<string, Readonly<Record<string, Endpoint>>>> = 
     },
   },
   '/proxy-svc/certs': {
-    async POST(_, request) {
-      await readIds(request)
-      return {certs: []}
+    async POST({certs}, request) {
+      const ids = await readIds(request)
+      return {certs: certs().filter(({id}) => ids === null || ids.includes(id))}
     },
   },
   '/registry-svc/instances': {GET: listInstances},

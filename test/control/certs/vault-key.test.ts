@@ -1,7 +1,8 @@
-import {mkdir, readFile, stat} from 'node:fs/promises'
+import {chmod, mkdir, readdir, readFile, stat, writeFile} from 'node:fs/promises'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {createKeyFile, defaultKeyPath, readKeyFile} from '../../../src/control/certs/key-file.ts'
+import {stateVault} from '../../../src/control/certs/state-vault.ts'
 import {generateKey, readKey} from '../../../src/control/certs/vault-key.ts'
 import {withFolder} from '../../helpers/folder.ts'
 
@@ -84,6 +85,13 @@ test(
     assert.equal(await readKeyFile(path), bytes)
     assert.is((await stat(path)).mode & 0o777, 0o600)
     assert.is((await stat(folder.at('config/routesd'))).mode & 0o777, 0o700)
+    const several = await Promise.all(
+      Array.from({length: 8}, () => createKeyFile(folder.at('one/vault.key'), '/elsewhere')),
+    )
+    assert.is(new Set(several.map(String)).size, 1, 'of those that make one at the same time all use the first')
+    assert.equal(await readdir(folder.at('one')), ['vault.key'])
+    await chmod(path, 0o640)
+    await failsWith(readKeyFile(path), /its mode is 640, and nobody else may read it/)
     await failsWith(createKeyFile(folder.at('state/vault.key'), folder.at('state')), /in the state folder/)
     await mkdir(folder.at('repo/.git'), {recursive: true})
     await failsWith(
@@ -92,6 +100,27 @@ test(
     )
     await folder.write({file: ''})
     await failsWith(createKeyFile(folder.at('file/vault.key'), folder.at('state')), /ENOTDIR/)
+  }),
+)
+
+test(
+  'a change to a key of ours that was cut off goes on with the same key',
+  withFolder(async folder => {
+    const path = folder.at('config/vault.key')
+    const stored = stateVault({
+      state: folder.at('state'),
+      readKey: null,
+      env: {ROUTESD_CONFIG_DIR: folder.at('config')},
+    })
+    const vault = await stored.open()
+    await vault.write('certificate', 'a', Buffer.from('content'))
+    await writeFile(`${path}.new`, RAW.toString('hex'), {mode: 0o600})
+    await vault.rekey({bytes: RAW, from: 'before the cut'})
+    const again = await stored.open()
+    assert.equal(await stored.rekey(again, null), {rewritten: 0, left: [], next: ''})
+    assert.is(await readFile(path, 'utf8'), RAW.toString('hex'))
+    assert.is(await readKeyFile(`${path}.new`), null)
+    assert.is(String(await (await stored.open()).read('certificate', 'a')), 'content')
   }),
 )
 

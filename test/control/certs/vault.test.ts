@@ -107,6 +107,9 @@ test(
     assert.match(await failureOf(again.read('certificate', 'a')), /only 7 bytes/)
     assert.equal(await again.read('certificate', 'b'), SECRET)
     assert.equal(await again.list('certificate'), ['a', 'b'])
+    await again.remove('certificate', 'b')
+    const alone = await openVault({folder: folder.path, key: KEY})
+    assert.match(await failureOf(alone.read('certificate', 'a')), /only 7 bytes/)
   }),
 )
 

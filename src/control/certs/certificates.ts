@@ -1,0 +1,298 @@
+// Which certificate serves which host, and who sees to it that there is one:
+//
+//   hosts of the snapshot → own (files) | imported | local CA | public authority (scheduler) → data plane
+//
+// What fails fails alone: its row says so, and what there was before goes on.
+
+import type {CertRow} from '../../admin/protocol.ts'
+import type {Clock} from '../../base/clock.ts'
+import {AppError, EXIT, messageOf} from '../../base/errors.ts'
+import type {Log} from '../../base/log.ts'
+import type {Certificate} from '../../snapshot/certificate.ts'
+import {certificatesInUse, providedNames} from './in-use.ts'
+import {inspect} from './inspect.ts'
+import {createLocalCa, type LocalCa} from './local-ca.ts'
+import {certificateName, isCoveredBy, isLocalName} from './names.ts'
+import {createOwnCertificates, type OwnSource} from './own-certificates.ts'
+import {type Renewal, rowOfKept, rowOfOwn, rowOfUnreadable, rowWithout} from './rows.ts'
+import type {Desk, Scheduler} from './scheduler.ts'
+import {createShelf, type Kept, sentenceOf} from './shelf.ts'
+import {certificateId} from './store.ts'
+import type {Vault} from './vault.ts'
+
+export type Wanted = {
+  /** As routes have them: 'x.localhost', '*.example.com', '[::1]', '*'. */
+  readonly hosts: readonly string[]
+  readonly own: readonly OwnSource[]
+}
+
+export type Certificates = {
+  /** Gets ready for hosts that are about to be served, besides those that are. Never throws. */
+  prepare(next: Wanted): Promise<void>
+  /** These are served now, and no others. Never throws. */
+  watch(now: Wanted): Promise<void>
+  /** By id. */
+  rows(): CertRow[]
+  /** Those of them that should serve a host and cannot, or not for long. */
+  failing(): CertRow[]
+  /** Keeps a certificate that somebody else has made; throws AppError when it cannot be used. */
+  import(cert: string, key: string): Promise<CertRow>
+  /** The certificate with this id, or the only one for this name, as PEM; throws AppError. */
+  export(idOrName: string): Promise<{readonly id: string; readonly cert: string; readonly key: string}>
+  /** Roots of the local CA as PEM, none of them made for this. */
+  roots(): Promise<string[]>
+  /** Opens the vault; throws AppError. Nothing that it is used for meets a change of certificates halfway. */
+  withVault<T>(work: (vault: Vault) => Promise<T>): Promise<T>
+  close(): void
+}
+
+export type CertificatesParts = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly plane: {
+    setCertificates(certificates: readonly Certificate[]): Promise<void>
+    setPendingNames(names: readonly string[]): void
+  }
+  readonly openVault: () => Promise<Vault>
+  /** Whether there is anything in it. */
+  readonly isVaultInUse: () => Promise<boolean>
+  /** Or why there is none, and what to do about it. */
+  readonly scheduler: ((desk: Desk) => Scheduler) | string
+  /** Rows may be others. */
+  readonly onChange: () => void
+}
+
+const REREAD_MS = 10_000
+const RENEW_MS = 3_600_000
+
+export function createCertificates(parts: CertificatesParts): Certificates {
+  const {clock, log, plane, onChange, isVaultInUse} = parts
+  const own = createOwnCertificates(clock)
+  const shelf = createShelf(parts)
+  const failures = new Map<string, string>()
+  let served: Wanted = {hosts: [], own: []}
+  let names: readonly string[] = []
+  let provided: ReadonlySet<string> = new Set()
+  let localCa: LocalCa | null = null
+  let scheduler: Scheduler | null = null
+  let given = '[]'
+  let last: Promise<unknown> = Promise.resolve()
+  let isClosed = false
+  let rereading: {cancel(): void} | null = null
+  const renewing = every(RENEW_MS, refresh)
+
+  // One thing at a time: each reads what the one before it has left.
+  function alone<T>(work: () => Promise<T>): Promise<T> {
+    const run = last.then(work, work)
+    last = run.catch(() => {})
+    return run
+  }
+
+  function every(ms: number, work: () => Promise<void>): {cancel(): void} {
+    const timer = {cancel: () => {}}
+    const wait = () => {
+      timer.cancel = clock.after(ms, () => {
+        alone(work)
+          .catch(error => log.error('certificates could not be looked after', {why: messageOf(error)}))
+          .finally(() => {
+            if (!isClosed) wait()
+          })
+      })
+    }
+    wait()
+    return timer
+  }
+
+  async function setWanted(wanted: Wanted): Promise<void> {
+    names = [...new Set(wanted.hosts.filter(host => host !== '*').map(certificateName))]
+    try {
+      await own.watch(wanted.own)
+      if (wanted.own.length > 0) rereading ??= every(REREAD_MS, rereadOwn)
+      await refresh()
+    } catch (error) {
+      log.error('certificates could not be handed over', {why: messageOf(error)})
+    }
+  }
+
+  async function rereadOwn(): Promise<void> {
+    if (await own.reread()) await refresh()
+  }
+
+  async function refresh(): Promise<void> {
+    provided = providedNames(own.list(), shelf.kept(), clock.now())
+    // Only certificates in files do without the vault.
+    const vault = names.some(isUnprovided) || (await isVaultInUse()) ? await shelf.tryOpen() : null
+    provided = providedNames(own.list(), shelf.kept(), clock.now())
+    failures.clear()
+    for (const name of names.filter(isLocalName).filter(isUnprovided)) {
+      if (vault === null) failures.set(name, shelf.problem())
+      else await ensureLocal(name, vault).catch(error => failures.set(name, sentenceOf(error)))
+    }
+    const orders = publicNames()
+    if (scheduler === null && vault !== null && orders.length > 0 && typeof parts.scheduler === 'function')
+      scheduler = parts.scheduler(deskOf(vault))
+    scheduler?.want(orders)
+    await handOver()
+    onChange()
+  }
+
+  function isUnprovided(name: string): boolean {
+    return !isCoveredBy(name, provided)
+  }
+
+  function publicNames(): string[] {
+    return names.filter(name => !isLocalName(name) && isUnprovided(name))
+  }
+
+  async function ensureLocal(name: string, vault: Vault): Promise<void> {
+    const id = certificateId('local', [name])
+    // A file that cannot be opened may be somebody's evidence: whoever wants it replaced removes it.
+    const spoiled = shelf.unreadable().find(other => other.id === id)
+    if (spoiled !== undefined) throw new Error(spoiled.message)
+    const before = shelf.get(id)
+    if (before !== null && clock.now() < renewalOf(before)) return
+    localCa ??= createLocalCa({vault, clock})
+    const pair = await localCa.issue([name])
+    await shelf.keep({id, names: [name], ...pair, issuer: 'local', updatedAt: now()})
+  }
+
+  function deskOf(vault: Vault): Desk {
+    return {
+      vault,
+      kept: () => shelf.kept().flatMap(({record}) => (record.issuer === 'acme' ? [record] : [])),
+      keep: ({names: made, cert, key}) =>
+        alone(async () => {
+          await shelf.keep({id: certificateId('acme', made), names: made, cert, key, issuer: 'acme', updatedAt: now()})
+          await handOver()
+          onChange()
+        }),
+      changed: onChange,
+    }
+  }
+
+  async function handOver(): Promise<void> {
+    const next = certificatesInUse(own.list(), shelf.kept(), names, clock.now())
+    const covered = new Set(next.flatMap(certificate => certificate.names))
+    plane.setPendingNames(scheduler === null ? [] : publicNames().filter(name => !isCoveredBy(name, covered)))
+    const signature = JSON.stringify(next.map(({id, names: used, cert, isDefault}) => [id, used, cert, isDefault]))
+    if (signature === given) return
+    await plane.setCertificates(next)
+    given = signature
+  }
+
+  function rows(): CertRow[] {
+    const nowMs = clock.now()
+    const held = [
+      ...own.list().map(state => rowOfOwn(state, nowMs)),
+      ...shelf.kept().map(entry => rowOfKept(entry, renewalIn(entry), nowMs)),
+      ...shelf.unreadable().map(rowOfUnreadable),
+    ]
+    const ids = new Set(held.map(({id}) => id))
+    const covered = new Set(held.filter(({notAfter}) => notAfter !== null).flatMap(row => row.names))
+    const missing = names.filter(name => !isCoveredBy(name, covered)).map(rowOfMissing)
+    return [...held, ...missing.filter(({id}) => !ids.has(id))].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  function renewalIn(entry: Kept): Renewal {
+    const {issuer, names: made} = entry.record
+    const [name = ''] = made
+    if (issuer === 'acme' && scheduler !== null) return scheduler.stateOf(name)
+    if (issuer !== 'local') return {renewAt: null, error: ''}
+    return {renewAt: new Date(renewalOf(entry)).toISOString(), error: failures.get(name) ?? ''}
+  }
+
+  function rowOfMissing(name: string): CertRow {
+    if (isLocalName(name)) return rowWithout(certificateId('local', [name]), name, 'failing', failures.get(name) ?? '')
+    const id = certificateId('acme', [name])
+    if (scheduler === null)
+      return rowWithout(id, name, 'failing', typeof parts.scheduler === 'string' ? parts.scheduler : shelf.problem())
+    const {error} = scheduler.stateOf(name)
+    return rowWithout(id, name, error === '' ? 'pending' : 'failing', error)
+  }
+
+  function find(idOrName: string): {id: string; cert: string; key: string} {
+    const all = [
+      ...own.list().flatMap(({id, held}) => (held === null ? [] : [{...held, id}])),
+      ...shelf.kept().map(({record}) => record),
+    ]
+    const found = all.find(({id}) => id === idOrName)
+    const [first, second] = found ? [found] : all.filter(entry => entry.names.includes(idOrName))
+    if (first === undefined) throw new AppError(`there is no certificate '${idOrName}'`, {exitCode: EXIT.findings})
+    if (second !== undefined)
+      throw new AppError(`there are several for ${idOrName}, ${first.id} and ${second.id}: name one of them`)
+    return {id: first.id, cert: first.cert, key: first.key}
+  }
+
+  const now = () => new Date(clock.now()).toISOString()
+
+  return {
+    prepare: next =>
+      alone(() => setWanted({hosts: [...served.hosts, ...next.hosts], own: joined(served.own, next.own)})),
+    watch: wanted =>
+      alone(async () => {
+        served = wanted
+        await setWanted(wanted)
+      }),
+    rows,
+    failing: () =>
+      rows().filter(
+        ({id, names: made, state}) =>
+          FAILING.has(state) && (id.startsWith('file-') || names.some(name => isCoveredBy(name, made))),
+      ),
+    import: (cert, key) =>
+      alone(async () => {
+        const {names: made} = checkGiven(cert, key, clock.now())
+        await shelf.open()
+        const record = {
+          id: certificateId('import', made),
+          names: made,
+          cert,
+          key,
+          issuer: 'import',
+          updatedAt: now(),
+        } as const
+        const entry = await shelf.keep(record)
+        await refresh()
+        return rowOfKept(entry, renewalIn(entry), clock.now())
+      }),
+    export: idOrName =>
+      alone(async () => {
+        if (await isVaultInUse()) await shelf.open()
+        return find(idOrName)
+      }),
+    roots: () =>
+      alone(async () => ((await isVaultInUse()) ? createLocalCa({vault: await shelf.open(), clock}).roots() : [])),
+    withVault: work => alone(async () => work(await shelf.open())),
+    close() {
+      isClosed = true
+      rereading?.cancel()
+      renewing.cancel()
+      scheduler?.close()
+    },
+  }
+}
+
+// ---
+
+const FAILING: ReadonlySet<string> = new Set(['expired', 'failing', 'unreadable'])
+
+// Two thirds through its life: there is time to try again.
+function renewalOf({facts: {notBeforeMs, notAfterMs}}: Kept): number {
+  return notAfterMs - (notAfterMs - notBeforeMs) / 3
+}
+
+function joined(before: readonly OwnSource[], next: readonly OwnSource[]): OwnSource[] {
+  const isNext = (source: OwnSource) => next.some(({place, host}) => place === source.place && host === source.host)
+  return [...next, ...before.filter(source => !isNext(source))]
+}
+
+function checkGiven(cert: string, key: string, nowMs: number) {
+  try {
+    const facts = inspect(cert, key)
+    if (facts.notAfterMs <= nowMs)
+      throw new Error(`the certificate expired on ${new Date(facts.notAfterMs).toISOString()}`)
+    return facts
+  } catch (error) {
+    throw new AppError(messageOf(error), {exitCode: EXIT.findings})
+  }
+}
