@@ -77,11 +77,13 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const plane = createDataPlane({
       workers: settings.workers,
       http: settings.listen.http,
+      https: settings.listen.https,
       service: settings.listen.service,
       edge: {
         ...settings.edge,
         trustedProxies: settings.trustedProxies,
         proxyProtocol: settings.proxyProtocol,
+        minTlsVersion: settings.tls.minVersion,
         tunnelDrainMs: TUNNEL_DRAIN_MS,
         // Another one for every daemon: a request that meets its own name in Via goes in a circle, one that meets a
         // second routesd does not.

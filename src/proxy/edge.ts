@@ -18,6 +18,7 @@ export type Edge = {
   readonly trustedProxies: readonly string[]
   /** Connections from `trustedProxies` begin with a PROXY header. */
   readonly proxyProtocol: boolean
+  readonly minTlsVersion: 'TLSv1.2' | 'TLSv1.3'
   /** Our name in Via; differs from daemon to daemon, so that a loop can be told from a chain. */
   readonly pseudonym: string
 }

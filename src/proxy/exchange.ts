@@ -25,6 +25,7 @@ export type Downstream = Pick<
   | 'address'
   | 'isTrusted'
   | 'hostValue'
+  | 'hsts'
   | 'pending'
   | 'deadlineMs'
   | 'tunnel'

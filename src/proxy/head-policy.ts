@@ -10,6 +10,11 @@ export function editFields(fields: string, edits: FieldEdits): string {
   return edited + edits.append
 }
 
+/** Field lines with this Strict-Transport-Security, in the place of the instance's. */
+export function withHsts(fields: string, hsts: string): string {
+  return withoutFields(fields, ['strict-transport-security']) + hsts
+}
+
 /**
  * Paths that the instance names, as the client must see them: what stands for the prefix gives way to the prefix again.
  * `hosts` are the names that mean this very place, in lower case: the client's first, then those of the instance.

@@ -1,11 +1,12 @@
 // A listening socket of one worker. All workers listen on the same address with SO_REUSEPORT and the kernel spreads the
 // connections, so no connection crosses a thread.
 
-import {createServer, type Server} from 'node:net'
+import {createServer, type Server, type Socket} from 'node:net'
 import {codeOf} from '../base/errors.ts'
 import {acceptClient} from './http1/client.ts'
 import type {Listener} from './messages.ts'
 import type {Thread} from './thread.ts'
+import {acceptSecure} from './tls/accept.ts'
 
 /** Connections that the kernel holds for us while the loop is busy. */
 const BACKLOG = 4096
@@ -17,9 +18,9 @@ export function listen(
   thread: Thread,
   {kind, address: {host, port}}: Listener,
 ): Promise<{server: Server; listener: Listener} | string> {
-  const isService = kind === 'service'
+  const accept = ACCEPT[kind]
   const server = createServer({allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_BYTES}, socket =>
-    acceptClient(thread, socket, isService),
+    accept(thread, socket),
   )
   return new Promise(resolve => {
     server.once('error', error => resolve(codeOf(error)))
@@ -29,6 +30,12 @@ export function listen(
       resolve({server, listener: {kind, address: {host, port: chosen}}})
     })
   })
+}
+
+const ACCEPT: Readonly<Record<Listener['kind'], (thread: Thread, socket: Socket) => void>> = {
+  http: (thread, socket) => acceptClient(thread, socket, false),
+  https: acceptSecure,
+  service: (thread, socket) => acceptClient(thread, socket, true),
 }
 
 /** Does this system let threads share a port? Where it does not, there is one worker. */

@@ -2,11 +2,15 @@
 // worker's loop, because one message with a hundred thousand routes would stop it for 150 ms.
 
 import type {Address} from '../base/address.ts'
-import type {ForwardHeaders, Instance, Member, Pool, Route, ServiceRoute} from '../snapshot/snapshot.ts'
+import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
+import type {ForwardHeaders, Host, Instance, Member, Pool, Route, ServiceRoute} from '../snapshot/snapshot.ts'
 import type {Edge} from './edge.ts'
+import type {TicketKeys} from './tls/certificates.ts'
 
 /** Entries in one chunk: about 2 ms of a worker's time at the most. */
 export const CHUNK = 500
+/** Certificates in one chunk, each of some KB. */
+export const CERTIFICATES_CHUNK = 100
 
 export type WorkerStart = {
   readonly lane: number
@@ -15,6 +19,7 @@ export type WorkerStart = {
   /** Shared counters of open connections, and the secret of their hash. */
   readonly doors: SharedArrayBuffer
   readonly doorsSeed: number
+  readonly ticketKeys: TicketKeys
 }
 
 export type ToWorker =
@@ -24,24 +29,36 @@ export type ToWorker =
   | {readonly kind: 'pools'; readonly pools: readonly WirePool[]}
   | {readonly kind: 'routes'; readonly routes: readonly WireRoute[]}
   | {readonly kind: 'services'; readonly services: readonly WireService[]}
+  | {readonly kind: 'hosts'; readonly hosts: readonly Host[]}
   | {readonly kind: 'commit'}
   /** Port 0 lets the system choose; the other workers are then told its choice. */
   | {readonly kind: 'listen'; readonly listeners: readonly Listener[]}
   /** Other members for one pool of the table in use. */
   | {readonly kind: 'pool'; readonly pool: WirePool; readonly instances: readonly WireInstance[]}
+  /** Certificates that are new or changed; the last piece says which are in use from now on. */
+  | {
+      readonly kind: 'certificates'
+      readonly changed: readonly Certificate[]
+      readonly order: readonly string[] | null
+    }
+  | {readonly kind: 'ticketKeys'; readonly keys: TicketKeys}
+  | {readonly kind: 'pendingNames'; readonly names: readonly string[]}
+  | {readonly kind: 'challenges'; readonly answers: readonly ChallengeAnswer[]}
   | {readonly kind: 'addresses'; readonly host: string; readonly addresses: readonly string[]; readonly reason: string}
   | {readonly kind: 'drain'; readonly withinMs: number}
 
 export type FromWorker =
   | {readonly kind: 'started'}
-  /** Answers every piece of a table and every 'pool', so that the next may follow. */
+  /** Answers every piece of a table and of certificates, 'pool' and 'challenges', so that the next may follow. */
   | {readonly kind: 'done'}
   | {readonly kind: 'listening'; readonly listeners: readonly Listener[]}
   | {readonly kind: 'refused'; readonly listener: Listener; readonly code: string}
   | {readonly kind: 'drained'}
+  /** No answer: a certificate was asked for that cannot be used. */
+  | {readonly kind: 'unusable'; readonly certificate: string; readonly why: string}
 
 /** Where requests are taken, and how they are matched there: by host and prefix, or by the slug of a service. */
-export type Listener = {readonly kind: 'http' | 'service'; readonly address: Address}
+export type Listener = {readonly kind: 'http' | 'https' | 'service'; readonly address: Address}
 
 /** A route with the slot of its counters; where it was written stays behind. */
 export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}

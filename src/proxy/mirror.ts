@@ -72,6 +72,7 @@ export class RequestCopy implements Downstream, Timed {
   readonly isTrusted: boolean
   readonly hostValue: string
   readonly pending = null
+  readonly hsts = ''
   readonly tunnel = null
   readonly hasEnded = false
 

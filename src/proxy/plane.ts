@@ -3,6 +3,7 @@
 
 import {randomInt} from 'node:crypto'
 import {createServer} from 'node:net'
+import {isDeepStrictEqual} from 'node:util'
 import {type Address, formatAddress} from '../base/address.ts'
 import type {Clock} from '../base/clock.ts'
 import {AppError, codeOf} from '../base/errors.ts'
@@ -14,6 +15,7 @@ import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} 
 import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import {sharedNow} from '../scoreboard/time.ts'
+import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {DataPlane, Listeners, PoolState, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
 import {comingMembers} from './coming-members.ts'
@@ -21,12 +23,15 @@ import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
 import type {Listener} from './messages.ts'
 import {serviceRouteId} from './service-route.ts'
+import {createTicketKeys} from './ticket-keys.ts'
 import {type Boards, startWorker, type WorkerThread} from './worker-thread.ts'
 
 export type PlaneOptions = {
   readonly workers: number
   /** null: no listener. */
   readonly http: Address | null
+  /** null or left out: https is not served. */
+  readonly https?: Address | null
   /** Where services are asked for by their slugs; null or left out: nowhere. */
   readonly service?: Address | null
   readonly edge: Edge
@@ -54,7 +59,7 @@ type Seat = {
 }
 
 export function createDataPlane(options: PlaneOptions): DataPlane {
-  const {http, service = null, edge, clock, log} = options
+  const {http, https = null, service = null, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
   const boards: Boards = {
     routes: createBoard(count),
@@ -65,15 +70,32 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   const addresses = new Map<string, Resolved>()
   const doors = createDoorsMemory(count, edge.perClient !== null)
   const doorsSeed = randomInt(2 ** 31)
+  const ticketKeys = createTicketKeys(clock, keys => {
+    for (const {thread} of seats) thread.setTicketKeys(keys)
+  })
   const seats: Seat[] = []
   let snapshot: Snapshot | null = null
+  let certificates: readonly Certificate[] = []
+  let challenges: readonly ChallengeAnswer[] = []
+  let pendingNames: readonly string[] = []
   let bound: readonly Listener[] | null = null
   let isEnding = false
+
+  function start(index: number, onEnd: (error: Error | null) => void): WorkerThread {
+    const thread = startWorker(
+      {lane: index, lanes: count, edge, doors, doorsSeed, ticketKeys: ticketKeys.current()},
+      boards,
+      onEnd,
+      (certificate, why) => log.error('a certificate cannot be used', {certificate, why, worker: index}),
+    )
+    thread.setPendingNames(pendingNames)
+    return thread
+  }
 
   function seat(index: number): Seat {
     const created: Seat = {
       index,
-      thread: startWorker({lane: index, lanes: count, edge, doors, doorsSeed}, boards, error => onExit(created, error)),
+      thread: start(index, error => onExit(created, error)),
       state: 'starting',
       restarts: 0,
       failures: 0,
@@ -102,14 +124,14 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     dead.restarts++
     dead.startedMs = clock.now()
     dead.state = 'starting'
-    dead.thread = startWorker({lane: dead.index, lanes: count, edge, doors, doorsSeed}, boards, error =>
-      onExit(dead, error),
-    )
+    dead.thread = start(dead.index, error => onExit(dead, error))
     const thread = dead.thread
     try {
       for (const [host, known] of addresses) thread.setAddresses(host, known.addresses, known.reason)
       // The snapshot may change while it is sent; the newer one is then in the queue behind it.
       if (snapshot) await thread.transfer(snapshot)
+      await thread.setCertificates(certificates, idsOf(certificates))
+      await thread.setChallenges(challenges)
       if (bound) await thread.listen(bound)
       if (dead.thread === thread) dead.state = 'serving'
       log.info('a worker was replaced', {worker: dead.index, restarts: dead.restarts})
@@ -147,6 +169,12 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   return {
     async start() {
       for (let index = 0; index < count; index++) seats.push(seat(index))
+      const order = idsOf(certificates)
+      for (const {thread} of seats) {
+        // A worker that dies meanwhile gets them with its replacement.
+        if (order.length > 0) void thread.setCertificates(certificates, order).catch(() => {})
+        if (challenges.length > 0) void thread.setChallenges(challenges).catch(() => {})
+      }
     },
     async apply(next) {
       if (snapshot) slowDown(comingMembers(snapshot.pools, next.pools))
@@ -154,6 +182,20 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       retain(next)
       // A worker that dies meanwhile gets the snapshot with its replacement.
       await Promise.all(seats.map(({thread}) => thread.transfer(next).catch(() => {})))
+    },
+    async setCertificates(next) {
+      const before = new Map(certificates.map(certificate => [certificate.id, certificate]))
+      const changed = next.filter(certificate => !isDeepStrictEqual(certificate, before.get(certificate.id)))
+      certificates = next
+      await Promise.all(seats.map(({thread}) => thread.setCertificates(changed, idsOf(next)).catch(() => {})))
+    },
+    setPendingNames(names) {
+      pendingNames = names
+      for (const {thread} of seats) thread.setPendingNames(names)
+    },
+    async setChallenges(answers) {
+      challenges = answers
+      await Promise.all(seats.map(({thread}) => thread.setChallenges(answers).catch(() => {})))
     },
     async setPool(pool, instances) {
       const before = snapshot?.pools.find(({key}) => key === pool.key)
@@ -166,6 +208,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     async listen() {
       const wanted: Listener[] = []
       if (http !== null) wanted.push({kind: 'http', address: http})
+      if (https !== null) wanted.push({kind: 'https', address: https})
       if (service !== null) wanted.push({kind: 'service', address: service})
       for (const listener of wanted) await assertFree(listener)
       let agreed: readonly Listener[] = wanted
@@ -203,6 +246,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     instanceStats: key => boards.instances.read(key),
     async drain(withinMs) {
       isEnding = true
+      ticketKeys.close()
       await Promise.all(
         seats.map(async ({thread}) => {
           await Promise.race([thread.drain(withinMs), elapsed(clock, withinMs + DRAIN_GRACE_MS)])
@@ -244,7 +288,11 @@ function poolState(board: Board, pool: string): PoolState {
 function listenersOf(listeners: readonly Listener[]): Listeners {
   const of = (kind: Listener['kind']) =>
     listeners.filter(listener => listener.kind === kind).map(({address}) => formatAddress(address))
-  return {http: of('http'), https: [], service: of('service')}
+  return {http: of('http'), https: of('https'), service: of('service')}
+}
+
+function idsOf(certificates: readonly Certificate[]): string[] {
+  return certificates.map(({id}) => id)
 }
 
 // With SO_REUSEPORT a second daemon of the same user would be let in and would take half of the connections without a

@@ -4,7 +4,7 @@ import {redirectLocation} from '../router/rewrite.ts'
 import type {Action} from '../snapshot/snapshot.ts'
 import type {Exchange} from './exchange.ts'
 import {FAILURES, type Failure, type FailureCode} from './failure.ts'
-import {editFields} from './head-policy.ts'
+import {editFields, withHsts} from './head-policy.ts'
 import {hasField} from './http1/field.ts'
 import type {RouteEntry} from './table.ts'
 
@@ -59,6 +59,23 @@ export function redirectAnswer(
   return finishAnswer(exchange, entry, head, `Location: ${location}\r\nContent-Length: 0\r\n`, '', status)
 }
 
+/** Sends the client to another URL for good, with the same method and body. */
+export function elsewhereAnswer(exchange: Exchange, location: string): string {
+  exchange.status = 308
+  exchange.isPersistent &&= exchange.isRequestDone
+  const head = `HTTP/1.1 308 ${REASONS[308]}\r\nLocation: ${location}\r\nContent-Length: 0\r\n`
+  return `${head}${exchange.client.thread.ticks.dateField}${connectionField(exchange)}\r\n`
+}
+
+/** The answer to an http-01 challenge (RFC 8555 §8.3). */
+export function challengeAnswer(exchange: Exchange, body: string): string {
+  exchange.status = 200
+  exchange.isPersistent &&= exchange.isRequestDone
+  const head = `HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ${body.length}\r\n`
+  const end = `${exchange.client.thread.ticks.dateField}${connectionField(exchange)}\r\n`
+  return head + end + (exchange.method === 'HEAD' ? '' : body)
+}
+
 /** A route's fixed response. */
 export function respondAnswer(exchange: Exchange, entry: RouteEntry, action: Action & {kind: 'respond'}): string {
   const lineEnd = action.head.indexOf('\r\n') + 2
@@ -86,11 +103,14 @@ function finishAnswer(
   // What is left of the request body cannot be told from a next request without reading it: the connection ends.
   exchange.isPersistent &&= exchange.isRequestDone
   const fields = entry.head === null ? own : editFields(own, entry.head.response)
-  const connection = exchange.isPersistent
-    ? exchange.minor === 0
-      ? 'Connection: keep-alive\r\n'
-      : ''
-    : 'Connection: close\r\n'
   const date = hasField(fields, 'date') ? '' : exchange.client.thread.ticks.dateField
-  return `${line}${fields}${date}${connection}\r\n${exchange.method === 'HEAD' ? '' : body}`
+  const hsts = exchange.client.hsts
+  const told = hsts === '' ? fields : withHsts(fields, hsts)
+  return `${line}${told}${date}${connectionField(exchange)}\r\n${exchange.method === 'HEAD' ? '' : body}`
+}
+
+// What the client is told of its connection, with its CRLF, or ''.
+function connectionField({isPersistent, minor}: Exchange): string {
+  if (!isPersistent) return 'Connection: close\r\n'
+  return minor === 0 ? 'Connection: keep-alive\r\n' : ''
 }

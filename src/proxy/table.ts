@@ -1,6 +1,7 @@
 // The one place where a snapshot meets live state. A table is built beside the one in use, in pieces, and put in its place
 // by a single assignment; a request keeps the table it began with.
 
+import {createHostIndex, type HostIndex} from '../router/host-index.ts'
 import {addPrefix, addRoute, createHostRoutes, createRouting, type HostRoutes, type Routing} from '../router/routing.ts'
 import type {CircuitRule} from '../scoreboard/circuit.ts'
 import {memberRecord} from '../scoreboard/member.ts'
@@ -12,6 +13,7 @@ import type {
   Balance,
   ForwardHeaders,
   HeadPolicy,
+  Host,
   Queue,
   Retry,
   SplitPart,
@@ -27,6 +29,7 @@ import {createRing, type Ring} from './ring.ts'
 import {routeOf} from './service-route.ts'
 import {createStickyCookie, type StickyCookie} from './sticky.ts'
 import type {Ticks} from './ticks.ts'
+import {type HostRules, rulesOf} from './tls/host-rules.ts'
 import {WaitQueue} from './wait-queue.ts'
 
 /** A route, ready to be served. */
@@ -218,6 +221,7 @@ export type Table = {
   readonly services: HostRoutes<RouteEntry>
   readonly pools: ReadonlyMap<string, PoolEntry>
   readonly forward: ForwardHeaders
+  readonly hosts: HostIndex<HostRules>
 }
 
 // The turn of pools in which there is nothing to take turns at; larger than any record.
@@ -228,7 +232,15 @@ const NO_FORWARD: ForwardHeaders = {forwarded: false, via: false, requestId: fal
 /** What a worker serves before its first snapshot: nothing, every request is a 404. */
 export function emptyTable(): Table {
   const services = createHostRoutes<RouteEntry>('*')
-  return {revision: '', routing: createRouting(), byId: new Map(), services, pools: new Map(), forward: NO_FORWARD}
+  return {
+    revision: '',
+    routing: createRouting(),
+    byId: new Map(),
+    services,
+    pools: new Map(),
+    forward: NO_FORWARD,
+    hosts: createHostIndex(),
+  }
 }
 
 /** Does the table serve this place as the entry of an older table did, and may this member still have a part in it? */
@@ -329,6 +341,7 @@ export type TableBuilder = {
   addPools(pools: readonly WirePool[]): void
   addRoutes(routes: readonly WireRoute[]): void
   addServices(services: readonly WireService[]): void
+  addHosts(hosts: readonly Host[]): void
   /** The finished table; origins that it does not name are retired: they finish what they have and close. */
   finish(): Table
 }
@@ -338,6 +351,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
   const byId = new Map<string, RouteEntry>()
   const services = createHostRoutes<RouteEntry>('*')
   const pools = new Map<string, PoolEntry>()
+  const hosts = createHostIndex<HostRules>()
   const named = new Set<string>()
   const users = new Map<Origin, MemberEntry[]>()
   return {
@@ -378,6 +392,9 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
         addRoute(routing, route.host, route.prefix, entry)
       }
     },
+    addHosts(list) {
+      for (const host of list) hosts.set(host.pattern, rulesOf(host))
+    },
     finish() {
       for (const [key, origin] of state.origins) {
         if (named.has(key)) {
@@ -389,7 +406,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
       }
       for (const id of state.budgets.keys()) if (!byId.get(id)?.retry) state.budgets.delete(id)
       for (const key of state.queues.keys()) if (!pools.has(key)) state.queues.delete(key)
-      return {revision, routing, byId, services, pools, forward}
+      return {revision, routing, byId, services, pools, forward, hosts}
     },
   }
 }

@@ -1,6 +1,8 @@
 // What one worker thread knows: the table in use, the clock, and the scratch records of its parsers.
 
+import {createHostIndex, type HostIndex} from '../router/host-index.ts'
 import {type Doors, openDoors} from '../scoreboard/doors.ts'
+import type {Challenges} from './challenge.ts'
 import type {Edge} from './edge.ts'
 import type {ClientConnection} from './http1/client.ts'
 import {RequestHead} from './http1/request-head.ts'
@@ -8,6 +10,8 @@ import {ResponseHead} from './http1/response-head.ts'
 import type {WorkerStart} from './messages.ts'
 import {createLiveState, emptyTable, type LiveState, type Table} from './table.ts'
 import {Ticks} from './ticks.ts'
+import {type Handshake, serveSecured} from './tls/accept.ts'
+import {type Certificates, createCertificates} from './tls/certificates.ts'
 import {createTrust, type Trust} from './trust.ts'
 
 export class Thread {
@@ -17,6 +21,15 @@ export class Thread {
   readonly trust: Trust
   readonly ticks = new Ticks()
   readonly clients = new Set<ClientConnection>()
+  /** Connections to the https port that are none yet. */
+  readonly handshakes = new Set<Handshake>()
+  readonly certificates: Certificates
+  /** Names whose first certificate is being ordered. */
+  pendingNames: HostIndex<true> = createHostIndex()
+  /** null: there are none. */
+  challenges: Challenges | null = null
+  /** Where https is served; 0: nowhere. */
+  httpsPort = 0
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
   /** Copies for mirrors that are under way. */
@@ -27,10 +40,24 @@ export class Thread {
   /** Called when the last client has gone while draining. */
   onEmpty: (() => void) | null = null
 
-  constructor({lane, lanes, edge, doors, doorsSeed}: WorkerStart) {
+  constructor(
+    {lane, lanes, edge, doors, doorsSeed, ticketKeys}: WorkerStart,
+    onUnusable: (certificate: string, why: string) => void,
+  ) {
     this.edge = edge
     this.live = createLiveState(lane, this.ticks)
     this.doors = openDoors(doors, lane, lanes, doorsSeed, {total: edge.maxConnections, perClient: edge.perClient})
     this.trust = createTrust(edge.trustedProxies)
+    this.certificates = createCertificates({
+      minVersion: edge.minTlsVersion,
+      ticketKeys,
+      onServer: serveSecured,
+      onUnusable: ({id}, why) => onUnusable(id, why),
+    })
+  }
+
+  /** To be called when a client has gone. */
+  tellWhenEmpty(): void {
+    if (this.isDraining && this.clients.size === 0 && this.handshakes.size === 0) this.onEmpty?.()
   }
 }

@@ -2,9 +2,11 @@
 
 import {Worker} from 'node:worker_threads'
 import type {Board} from '../scoreboard/board.ts'
+import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {Instance, Pool, ServiceRoute, Snapshot} from '../snapshot/snapshot.ts'
 import {
   type BoardName,
+  CERTIFICATES_CHUNK,
   CHUNK,
   type FromWorker,
   type Listener,
@@ -16,6 +18,7 @@ import {
   type WorkerStart,
 } from './messages.ts'
 import {serviceRouteId} from './service-route.ts'
+import type {TicketKeys} from './tls/certificates.ts'
 
 export type Boards = Readonly<Record<BoardName, Board>>
 
@@ -28,6 +31,11 @@ export type WorkerThread = {
   listen(listeners: readonly Listener[]): Promise<{listeners: readonly Listener[]} | {refused: Listener; code: string}>
   /** Resolves when the worker picks from these members; rejects when it dies before. */
   setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
+  /** Resolves when the worker uses the certificates in `order`, of which it does not have the `changed` ones yet. */
+  setCertificates(changed: readonly Certificate[], order: readonly string[]): Promise<void>
+  setChallenges(answers: readonly ChallengeAnswer[]): Promise<void>
+  setPendingNames(names: readonly string[]): void
+  setTicketKeys(keys: TicketKeys): void
   setAddresses(host: string, addresses: readonly string[], reason: string): void
   /** Resolves when the last request is answered, or after `withinMs`, or when it is gone. */
   drain(withinMs: number): Promise<void>
@@ -37,8 +45,16 @@ export type WorkerThread = {
 /** Runs the worker's file: '.ts' from source, '.js' as built. */
 const ENTRY = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
 
-/** Starts a worker; `onExit` is called once when it ends, with the error if there was one. */
-export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: Error | null) => void): WorkerThread {
+/**
+ * Starts a worker; `onExit` is called once when it ends, with the error if there was one, `onUnusable` with each
+ * certificate that was asked for in vain.
+ */
+export function startWorker(
+  start: WorkerStart,
+  boards: Boards,
+  onExit: (error: Error | null) => void,
+  onUnusable: (certificate: string, why: string) => void,
+): WorkerThread {
   const worker = new Worker(ENTRY, {workerData: start})
   const sentSegments = {routes: 0, instances: 0, pools: 0, members: 0}
   let waiting: {resolve: (message: FromWorker) => void; reject: (error: Error) => void} | null = null
@@ -49,6 +65,10 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
 
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'started') return
+    if (message.kind === 'unusable') {
+      onUnusable(message.certificate, message.why)
+      return
+    }
     const {resolve} = waiting ?? {}
     waiting = null
     resolve?.(message)
@@ -102,6 +122,9 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
       sendSegments()
       await ask({kind: 'services', services: chunk})
     }
+    for (let from = 0; from < snapshot.hosts.length; from += CHUNK) {
+      await ask({kind: 'hosts', hosts: snapshot.hosts.slice(from, from + CHUNK)})
+    }
     await ask({kind: 'commit'})
     revision = snapshot.revision
   }
@@ -143,6 +166,19 @@ export function startWorker(start: WorkerStart, boards: Boards, onExit: (error: 
         sendSegments()
         await ask(message)
       }),
+    setCertificates: (changed, order) =>
+      inTurn(async () => {
+        for (let from = 0; from < changed.length; from += CERTIFICATES_CHUNK) {
+          await ask({kind: 'certificates', changed: changed.slice(from, from + CERTIFICATES_CHUNK), order: null})
+        }
+        await ask({kind: 'certificates', changed: [], order})
+      }),
+    setChallenges: answers =>
+      inTurn(async () => {
+        await ask({kind: 'challenges', answers})
+      }),
+    setPendingNames: names => send({kind: 'pendingNames', names}),
+    setTicketKeys: keys => send({kind: 'ticketKeys', keys}),
     setAddresses: (host, addresses, reason) => send({kind: 'addresses', host, addresses, reason}),
     async drain(withinMs) {
       await inTurn(() => ask({kind: 'drain', withinMs})).catch(() => {})

@@ -2,6 +2,9 @@
 
 import type {Server} from 'node:net'
 import {parentPort, workerData} from 'node:worker_threads'
+import {createHostIndex} from '../router/host-index.ts'
+import type {Certificate} from '../snapshot/certificate.ts'
+import {createChallenges} from './challenge.ts'
 import {listen} from './listener.ts'
 import type {FromWorker, Listener, ToWorker, WirePool, WorkerStart} from './messages.ts'
 import {addSegment, buildTable, hasMember, isSameRoute, replaceMembers, type Table, type TableBuilder} from './table.ts'
@@ -11,8 +14,9 @@ import {TICK_MS} from './ticks.ts'
 /** Idle connections to instances are looked through every so many ticks. */
 const TRIM_TICKS = 10
 
-const thread = new Thread(workerData as WorkerStart)
+const thread = new Thread(workerData as WorkerStart, (certificate, why) => say({kind: 'unusable', certificate, why}))
 const servers: Server[] = []
+const received: Certificate[] = []
 let builder: TableBuilder | null = null
 let ticks = 0
 
@@ -46,6 +50,9 @@ async function receive(message: ToWorker): Promise<void> {
     case 'services':
       builder?.addServices(message.services)
       return say({kind: 'done'})
+    case 'hosts':
+      builder?.addHosts(message.hosts)
+      return say({kind: 'done'})
     case 'commit':
       if (builder) swap(builder.finish())
       builder = null
@@ -55,6 +62,20 @@ async function receive(message: ToWorker): Promise<void> {
     case 'pool':
       replaceMembers(thread.live, thread.table, message.pool, message.instances)
       retireTunnels(message.pool)
+      return say({kind: 'done'})
+    case 'certificates':
+      takeCertificates(message.changed, message.order)
+      return say({kind: 'done'})
+    case 'ticketKeys':
+      thread.certificates.setTicketKeys(message.keys)
+      return
+    case 'pendingNames':
+      thread.pendingNames = createHostIndex()
+      for (const name of message.names) thread.pendingNames.set(name, true)
+      for (const handshake of thread.handshakes) handshake.retry()
+      return
+    case 'challenges':
+      thread.challenges = message.answers.length === 0 ? null : createChallenges(message.answers)
       return say({kind: 'done'})
     case 'addresses':
       return setAddresses(message.host, message.addresses, message.reason)
@@ -71,6 +92,16 @@ function swap(table: Table): void {
   }
 }
 
+// Pieces are kept until the last one says which certificates are in use.
+function takeCertificates(changed: readonly Certificate[], order: readonly string[] | null): void {
+  received.push(...changed)
+  if (order === null) return
+  thread.certificates.update(received.splice(0), order)
+  // What clients have derived from the table, a redirect to https for instance, is decided anew.
+  thread.table = {...thread.table}
+  for (const handshake of thread.handshakes) handshake.retry()
+}
+
 function retireTunnels({key}: WirePool): void {
   const pool = thread.table.pools.get(key)
   for (const {tunnel} of thread.clients) {
@@ -85,6 +116,7 @@ async function open(listeners: readonly Listener[]): Promise<void> {
     const opened = await listen(thread, listener)
     if (typeof opened === 'string') return say({kind: 'refused', listener, code: opened})
     servers.push(opened.server)
+    if (listener.kind === 'https') thread.httpsPort = opened.listener.address.port
     bound.push(opened.listener)
   }
   say({kind: 'listening', listeners: bound})
@@ -110,8 +142,9 @@ function drain(withinMs: number): void {
     if (client.exchange === null && client.pending === null) client.close()
     client.tunnel?.retire(withinMs)
   }
+  for (const handshake of thread.handshakes) if (!handshake.hasBegun()) handshake.socket.destroy()
   const drained = () => say({kind: 'drained'})
-  if (thread.clients.size === 0) {
+  if (thread.clients.size === 0 && thread.handshakes.size === 0) {
     drained()
     return
   }

@@ -1,5 +1,6 @@
 // The hand-over: what the control plane may ask of the data plane. Types only.
 
+import type {Certificate, ChallengeAnswer} from './certificate.ts'
 import type {Instance, Pool, Snapshot} from './snapshot.ts'
 
 export type DataPlane = {
@@ -14,6 +15,15 @@ export type DataPlane = {
   setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
   /** Opens the listeners on every worker; throws AppError when an address is taken or may not be opened. */
   listen(): Promise<Listeners>
+  /**
+   * The whole set from now on; unchanged certificates cost nothing. Of two for one name the first is used. Resolves when
+   * every live worker uses it; connections keep what they were made with.
+   */
+  setCertificates(certificates: readonly Certificate[]): Promise<void>
+  /** Names whose first certificate is being ordered: their handshakes wait for it, at most 10 s. */
+  setPendingNames(names: readonly string[]): void
+  /** The whole set; resolves when every live worker answers them, before redirects, access rules and limits. */
+  setChallenges(answers: readonly ChallengeAnswer[]): Promise<void>
   /** The addresses of a name in an instance; none means that the instance is down, for the reason given. */
   setAddresses(host: string, addresses: readonly string[], reason: string): void
   /** What `setAddresses` was told last; null for a name that has not been resolved yet. */

@@ -13,6 +13,8 @@ export type Snapshot = {
   readonly checks: readonly Check[]
   /** What service mode serves, by slug. */
   readonly services: readonly ServiceRoute[]
+  /** What belongs to hosts, not to prefixes. */
+  readonly hosts: readonly Host[]
   readonly forward: ForwardHeaders
 }
 
@@ -261,6 +263,20 @@ export type Discovery = {
   /** 0 for SRV, whose answers bring their own. */
   readonly port: number
   readonly everyMs: number
+}
+
+/** How a host is served on https, whatever routes it has. */
+export type Host = {
+  /** As in routes: 'shop.example.com', '*.example.com' or '*'. */
+  readonly pattern: string
+  /** Plain http is sent to https, when the host is served there. */
+  readonly redirect: boolean
+  /** Browsers are told to use only https for this long; 0: they are not. */
+  readonly hstsMs: number
+  /** PEM of the authorities that sign certificates of clients, without which nobody is let in; null lets in everybody. */
+  readonly clientAuth: string | null
+  /** Where its own certificate is read from, as one text; null for one that is got for it. */
+  readonly ownCertificate: string | null
 }
 
 export type UpstreamTls = {

@@ -1,10 +1,11 @@
 // A data plane on a port of its own that serves a literal snapshot: no configuration, no files.
 
-import {systemClock} from '../../src/base/clock.ts'
+import {type Clock, systemClock} from '../../src/base/clock.ts'
 import {silentLog} from '../../src/base/log.ts'
 import type {Scope} from '../../src/base/scope.ts'
 import type {Edge} from '../../src/proxy/edge.ts'
 import {createDataPlane} from '../../src/proxy/plane.ts'
+import type {Certificate} from '../../src/snapshot/certificate.ts'
 import type {DataPlane} from '../../src/snapshot/data-plane.ts'
 import type {ForwardHeaders, HeadPolicy, Snapshot, Timeouts, UpstreamTls} from '../../src/snapshot/snapshot.ts'
 
@@ -12,12 +13,17 @@ export type Proxy = {
   readonly port: number
   /** Where services are asked for by their slugs. */
   readonly servicePort: number
+  /** 0 unless certificates are given. */
+  readonly httpsPort: number
   readonly plane: DataPlane
 }
 
 export type ProxyOptions = {
   readonly workers?: number
   readonly edge?: Partial<Edge>
+  /** Serves https with them. */
+  readonly certificates?: readonly Certificate[]
+  readonly clock?: Clock
 }
 
 export type SnapshotOptions = {
@@ -42,6 +48,7 @@ export const EDGE: Edge = {
   tunnelDrainMs: 30_000,
   trustedProxies: [],
   proxyProtocol: false,
+  minTlsVersion: 'TLSv1.2',
   pseudonym: 'routesd',
 }
 
@@ -69,17 +76,19 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
   const plane = createDataPlane({
     workers: options.workers ?? 1,
     http: {host: '127.0.0.1', port: 0},
+    https: options.certificates ? {host: '127.0.0.1', port: 0} : null,
     service: {host: '127.0.0.1', port: 0},
     edge: {...EDGE, ...options.edge},
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: silentLog,
   })
   await plane.start()
   scope.defer(() => plane.drain(0))
   await plane.apply(snapshot)
-  const {http, service} = await plane.listen()
+  if (options.certificates) await plane.setCertificates(options.certificates)
+  const {http, https, service} = await plane.listen()
   const portOf = (addresses: readonly string[]) => Number(addresses[0]?.split(':').at(-1))
-  return {port: portOf(http), servicePort: portOf(service), plane}
+  return {port: portOf(http), servicePort: portOf(service), httpsPort: https.length > 0 ? portOf(https) : 0, plane}
 }
 
 /** A snapshot as the compiler would make it. */
@@ -139,6 +148,7 @@ export function snapshotOf(routes: Readonly<Record<string, string>>, options: Sn
     })),
     checks: [],
     services: [],
+    hosts: [],
     forward: {forwarded: false, via: false, requestId: false, traceparent: false, ...options.forward},
   }
 }

@@ -25,7 +25,10 @@ export async function threadOf(
 ): Promise<ServedThread> {
   const edge = {...EDGE, ...options.edge}
   const doors = createDoorsMemory(1, edge.perClient !== null)
-  const thread = new Thread({lane: 0, lanes: 1, edge, doors, doorsSeed: 1})
+  const thread = new Thread(
+    {lane: 0, lanes: 1, edge, doors, doorsSeed: 1, ticketKeys: [new Uint8Array(48), new Uint8Array(48)]},
+    () => {},
+  )
   const [routes, instances, members] = [createBoard(1), createBoard(1), createBoard(1)]
   const snapshot = snapshotOf(targets, options)
   const wireInstances = snapshot.instances.map(instance => ({...instance, slot: instances.slotOf(instance.key)}))

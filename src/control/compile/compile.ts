@@ -10,6 +10,7 @@ import type {References} from '../config/references.ts'
 import type {Service, Route as Written} from '../config/types.ts'
 import {compileRedirect, compileRespond} from './answer.ts'
 import {compileHead} from './head.ts'
+import {compileHosts} from './hosts.ts'
 import {compileKeepalive} from './keepalive.ts'
 import {createPools, type Pools} from './pools.ts'
 import {compileRetry} from './retry.ts'
@@ -57,6 +58,7 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
     instances: pools.instances(),
     checks: pools.checks(),
     services: slugs,
+    hosts: compileHosts(config.hosts, options.references),
     forward: options.forward,
   }
   return {revision: options.revision, content: contentOf(parts), ...parts}
@@ -113,6 +115,6 @@ function contentOf(parts: Omit<Snapshot, 'revision' | 'content'>): string {
     hash.update(JSON.stringify(routes.slice(from, from + HASHED_AT_ONCE).map(({source: _, ...route}) => route)))
   }
   const services = parts.services.map(({source: _, ...service}) => service)
-  hash.update(JSON.stringify([parts.pools, parts.instances, parts.checks, services, parts.forward]))
+  hash.update(JSON.stringify([parts.pools, parts.instances, parts.checks, services, parts.hosts, parts.forward]))
   return hash.digest('hex')
 }

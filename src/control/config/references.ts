@@ -9,7 +9,7 @@ import {messageOf} from '../../base/errors.ts'
 import {credentialPath} from '../../base/secret.ts'
 import type {Config} from './config.ts'
 import type {Diagnostic} from './diagnostic.ts'
-import type {Secret, UpstreamTls} from './types.ts'
+import type {Host, Secret, UpstreamTls} from './types.ts'
 
 /** A path, or where else a value is read from. */
 export type Reference = string | Secret
@@ -86,11 +86,15 @@ function* referencesIn(config: Config): Generator<Found> {
       if (reference !== undefined) yield {reference, file, line, path: `/upstreamTls/${part}`}
     }
   }
+  for (const {value, file, line} of config.hosts) {
+    const ca = clientCaOf(value)
+    if (ca !== undefined) yield {reference: ca, file, line, path: '/tls/clientAuth/ca'}
+  }
 }
 
 // A worker that is handed a text that is no certificate finds out when it dials; nobody could tell it then.
 function unusable(config: Config, references: References): Diagnostic[] {
-  return [...config.routes, ...config.services].flatMap(({value, file, line}) => {
+  const problems = [...config.routes, ...config.services].flatMap(({value, file, line}) => {
     const {ca, cert, key} = value.upstreamTls ?? {}
     return [
       tried('/upstreamTls/ca', ca, () => new X509Certificate(references.textOf(ca, file))),
@@ -99,6 +103,18 @@ function unusable(config: Config, references: References): Diagnostic[] {
       ),
     ].flatMap(problem => (problem === null ? [] : [unreadable(file, line, problem.path, problem.why)]))
   })
+  return problems.concat(
+    config.hosts.flatMap(({value, file, line}) => {
+      const ca = clientCaOf(value)
+      const problem = tried('/tls/clientAuth/ca', ca, () => new X509Certificate(references.textOf(ca, file)))
+      return problem === null ? [] : [unreadable(file, line, problem.path, problem.why)]
+    }),
+  )
+}
+
+function clientCaOf({tls}: Host): Reference | undefined {
+  const {clientAuth = 'off'} = tls ?? {}
+  return clientAuth === 'off' || clientAuth === false ? undefined : clientAuth.ca
 }
 
 function tried(path: string, reference: Reference | undefined, use: () => unknown): {path: string; why: string} | null {

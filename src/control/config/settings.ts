@@ -20,7 +20,13 @@ import {locateProblems, wholeFile} from './locate.ts'
 import {type Problem, step} from './problem.ts'
 import {checkSchema} from './schema.ts'
 import {checkSupported} from './supported.ts'
-import type {SettingsDocument, SettingsOwner, SettingsRegistryToken, SettingsRouteDefaults} from './types.ts'
+import type {
+  SettingsCertificate,
+  SettingsDocument,
+  SettingsOwner,
+  SettingsRegistryToken,
+  SettingsRouteDefaults,
+} from './types.ts'
 
 export const SETTINGS_FILE = 'routesd.yaml'
 
@@ -51,6 +57,7 @@ export type Settings = {
     readonly ttlMs: number
     readonly folder: string
   }
+  readonly tls: {readonly minVersion: 'TLSv1.2' | 'TLSv1.3'; readonly certificates: readonly SettingsCertificate[]}
   readonly trustedProxies: readonly string[]
   readonly proxyProtocol: boolean
   readonly defaults: SettingsRouteDefaults
@@ -198,6 +205,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
       drainMs: must(parseDuration(edge.drain)),
     },
     registry: {tokens: registry.tokens, ttlMs: must(parseDuration(registry.ttl)), folder: base},
+    tls: document.tls,
     trustedProxies: document.trustedProxies,
     proxyProtocol: document.proxyProtocol === 'on' || document.proxyProtocol === true,
     defaults: document.defaults,
@@ -212,7 +220,7 @@ type Filled = SettingsDocument & {
     SettingsDocument[K]
   >
 } & {
-  [K in 'listen' | 'admin' | 'git' | 'edge' | 'log' | 'permit' | 'forward' | 'registry']-?: Whole<
+  [K in 'listen' | 'admin' | 'git' | 'edge' | 'log' | 'permit' | 'forward' | 'registry' | 'tls']-?: Whole<
     NonNullable<SettingsDocument[K]>
   >
 }

@@ -36,7 +36,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     maxConnections: true,
     queue: true,
   },
-  host: {name: true},
+  host: {name: true, tls: true},
   service: {
     slug: true,
     stripSlug: true,
@@ -60,7 +60,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     routes: true,
     state: true,
     workers: true,
-    listen: {http: true, service: true},
+    listen: {http: true, https: true, service: true},
     admin: {socket: true},
     git: {
       serve: true,
@@ -78,6 +78,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     },
     registry: true,
     vault: true,
+    tls: true,
     trustedProxies: true,
     proxyProtocol: true,
     forward: true,

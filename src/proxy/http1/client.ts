@@ -9,6 +9,7 @@ import {failureAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
+import type {Secured} from '../tls/accept.ts'
 import {plainAddress} from '../trust.ts'
 import {readRequests} from './read-requests.ts'
 import {sendBody} from './request-body.ts'
@@ -29,6 +30,8 @@ export class ClientConnection implements Timed {
   readonly socket: Socket
   /** It came in where requests are for services by their slugs. */
   readonly isService: boolean
+  /** What its handshake has settled; null: it speaks plain http. */
+  readonly secured: Secured | null
   /** Of the peer, or of the client that its PROXY header named. */
   address: string
   isTrusted: boolean
@@ -58,14 +61,21 @@ export class ClientConnection implements Timed {
   hostTable: Table | null = null
   hostRoutes: HostRoutes<RouteEntry> | null = null
   forwarding = ''
+  /** What `hosts:` says of it: Strict-Transport-Security with its CRLF or '', why no request to it is served here, and
+   * whether it is to be asked for by https. */
+  hsts = ''
+  refusal: FailureCode | null = null
+  isRedirected = false
 
-  constructor(thread: Thread, socket: Socket, address: string, isService: boolean) {
+  constructor(thread: Thread, socket: Socket, address: string, isService: boolean, secured: Secured | null) {
     this.thread = thread
     this.socket = socket
     this.isService = isService
+    this.secured = secured
     this.address = address
     this.isTrusted = thread.trust.isTrusted(address)
-    this.awaitsProxyHeader = thread.edge.proxyProtocol && this.isTrusted
+    // In front of TLS it was read before the handshake.
+    this.awaitsProxyHeader = secured === null && thread.edge.proxyProtocol && this.isTrusted
   }
 
   /** Answers a failure of the exchange, or cuts the connection when the answer has begun: never a clean end. */
@@ -83,8 +93,8 @@ export class ClientConnection implements Timed {
     exchange.isPersistent &&= exchange.isRequestDone && !endsConnection(code) && !this.thread.isDraining
     const isHead = exchange.method === 'HEAD'
     const {isPersistent, retryAfterS} = exchange
-    const {dateField} = this.thread.ticks
-    this.answer(exchange, failureAnswer(code, dateField, isHead, !isPersistent, retryAfterS, textOf(code, reason)))
+    const fields = this.thread.ticks.dateField + this.hsts
+    this.answer(exchange, failureAnswer(code, fields, isHead, !isPersistent, retryAfterS, textOf(code, reason)))
   }
 
   /** A request that cannot be read: there is no telling where the next one begins, so the connection ends. */
@@ -180,9 +190,10 @@ export class ClientConnection implements Timed {
     else this.#judgePace(exchange)
   }
 
-  // To a client of HTTP/1.0 the end of the connection is the end of the answer: only a reset says that it is not.
+  // To a client of HTTP/1.0 the end of the connection is the end of the answer: only a reset says that it is not. In TLS
+  // an end without a close_notify does.
   #cut(exchange: Exchange): void {
-    if (exchange.minor === 0) this.socket.resetAndDestroy()
+    if (exchange.minor === 0 && this.secured === null) this.socket.resetAndDestroy()
     else this.socket.destroy()
   }
 
@@ -237,7 +248,19 @@ export function acceptClient(thread: Thread, socket: Socket, isService: boolean)
     socket.destroySoon()
     return
   }
-  const connection = new ClientConnection(thread, socket, address, isService)
+  serveClient(thread, socket, address, isService, address, null)
+}
+
+/** Serves a connection that counts for `peer` and whose client has `address`. */
+export function serveClient(
+  thread: Thread,
+  socket: Socket,
+  peer: string,
+  isService: boolean,
+  address: string,
+  secured: Secured | null,
+): void {
+  const connection = new ClientConnection(thread, socket, address, isService, secured)
   ;(socket as ClientSocket).connection = connection
   thread.clients.add(connection)
   thread.ticks.join(connection)
@@ -246,7 +269,7 @@ export function acceptClient(thread: Thread, socket: Socket, isService: boolean)
   socket.on('end', onEnd)
   socket.on('drain', onDrain)
   socket.on('error', onError)
-  socket.on('close', () => onClose(connection, address))
+  socket.on('close', () => onClose(connection, peer))
 }
 
 // --- listeners -----------------------------------------------------------------------------------------------------
@@ -292,9 +315,9 @@ function onError(): void {
   // 'close' follows and does the work.
 }
 
-function onClose(client: ClientConnection, address: string): void {
+function onClose(client: ClientConnection, peer: string): void {
   const thread = client.thread
-  thread.doors.leave(address)
+  thread.doors.leave(peer)
   thread.ticks.leave(client)
   thread.clients.delete(client)
   client.isClosing = true
@@ -307,5 +330,5 @@ function onClose(client: ClientConnection, address: string): void {
     finishExchange(exchange)
   }
   client.tunnel?.onClose()
-  if (thread.isDraining && thread.clients.size === 0) thread.onEmpty?.()
+  thread.tellWhenEmpty()
 }

@@ -4,6 +4,7 @@ import {normalizeHost} from '../../router/host.ts'
 import {decidePath} from '../../router/path.ts'
 import {rewritePath} from '../../router/rewrite.ts'
 import {findHost, matchPrefix} from '../../router/routing.ts'
+import {findChallenge} from '../challenge.ts'
 import {choose} from '../choose.ts'
 import {countRequest, Exchange} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
@@ -11,8 +12,9 @@ import {type Asker, forwardingFields, hasOptional, isLoop, optionalFields, trust
 import {editFields} from '../head-policy.ts'
 import {copyFor} from '../mirror.ts'
 import {pick} from '../pick.ts'
-import {optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
+import {challengeAnswer, elsewhereAnswer, optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
+import {secureLocation, takeRules} from '../tls/host-rules.ts'
 import {ChunkScanner} from './chunked.ts'
 import type {ClientConnection} from './client.ts'
 import {isHandshake} from './handshake.ts'
@@ -58,9 +60,21 @@ function route(client: ClientConnection, exchange: Exchange, head: RequestHead, 
     if (decided === null) return 'bad-path'
     path = decided
   }
+  const query = head.pathChars === head.target.length ? '' : head.target.slice(head.pathChars)
+  const {challenges} = client.thread
+  const challenge = challenges === null ? null : findChallenge(challenges, head.method, client.host, path)
+  if (challenge !== null && !client.isService) {
+    client.answer(exchange, challengeAnswer(exchange, challenge))
+    return null
+  }
+  if (client.refusal !== null) return client.refusal
+  if (client.isRedirected && !isSecureBefore(client, head)) {
+    const location = secureLocation(client, path + query)
+    client.answer(exchange, elsewhereAnswer(exchange, location))
+    return null
+  }
   const place = client.hostRoutes === null ? null : matchPrefix(client.hostRoutes, path)
   if (place === null) return 'no-route'
-  const query = head.pathChars === head.target.length ? '' : head.target.slice(head.pathChars)
   const entry = place.choice === null ? place : choose(place, place.choice, client, head, query)
   countRequest(exchange, entry)
   switch (entry.action.kind) {
@@ -87,7 +101,17 @@ function takeHost(client: ClientConnection, table: Table, hostValue: string): vo
     takeRoutes(client, table, hostValue)
   }
   const {address} = client
-  client.forwarding = forwardingFields(address, {address, proto: 'http', host: hostValue})
+  client.forwarding = forwardingFields(address, {address, proto: protoOf(client), host: hostValue})
+  takeRules(client)
+}
+
+// A proxy of ours that speaks https with the client must not be sent in a circle.
+function isSecureBefore(client: ClientConnection, head: RequestHead): boolean {
+  return client.isTrusted && head.forwardedProto.toLowerCase() === 'https'
+}
+
+function protoOf(client: ClientConnection): 'http' | 'https' {
+  return client.secured === null ? 'http' : 'https'
 }
 
 function takeRoutes(client: ClientConnection, table: Table, hostValue: string): void {
@@ -175,10 +199,14 @@ function askerFields(client: ClientConnection, head: RequestHead, table: Table):
 
 function askerOf(client: ClientConnection, head: RequestHead): Asker {
   const {address, hostValue: host} = client
-  if (!client.isTrusted) return {address, proto: 'http', host}
+  if (!client.isTrusted) return {address, proto: protoOf(client), host}
   return {
     address: client.thread.trust.clientOf(head.forwardedFor, address),
-    proto: head.forwardedProto.toLowerCase() === 'https' ? 'https' : 'http',
+    proto: trustedProto(client, head.forwardedProto.toLowerCase()),
     host: normalizeHost(head.forwardedHost) === '' ? host : head.forwardedHost,
   }
+}
+
+function trustedProto(client: ClientConnection, told: string): 'http' | 'https' {
+  return told === 'https' || told === 'http' ? told : protoOf(client)
 }

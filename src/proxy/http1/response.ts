@@ -4,7 +4,7 @@
 import type {HeadPolicy} from '../../snapshot/snapshot.ts'
 import {settleProbeByStatus} from '../circuit.ts'
 import type {Exchange} from '../exchange.ts'
-import {editFields, restorePaths} from '../head-policy.ts'
+import {editFields, restorePaths, withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
 import {CRLF_CRLF} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
@@ -134,7 +134,9 @@ export class ResponseReader {
     if (head.keepAliveMs > 0) this.#upstream.keepFor(head.keepAliveMs)
     const framing = this.#frame(exchange, head)
     const policy = exchange.route?.head ?? null
-    const fields = policy === null ? head.fields : applyPolicy(exchange, policy, head.fields)
+    const edited = policy === null ? head.fields : applyPolicy(exchange, policy, head.fields)
+    const {hsts} = exchange.client
+    const fields = hsts === '' ? edited : withHsts(edited, hsts)
     const text =
       `HTTP/1.1 ${head.status}${head.reason === '' ? ' ' : head.reason}\r\n${fields}` +
       ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : thread.ticks.dateField) +

@@ -3,6 +3,7 @@
 
 import type {IncomingHttpHeaders, IncomingMessage} from 'node:http'
 import type {Exchange} from '../exchange.ts'
+import {withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
 import {listOf, withoutFields} from './field.ts'
 import {applyPolicy} from './response.ts'
@@ -66,5 +67,7 @@ function fieldsOf(exchange: Exchange, {rawHeaders, headers}: IncomingMessage): s
   const named = (listOf(headers.connection ?? '') ?? []).filter(option => !PROTECTED.has(option))
   const kept = withoutFields(fields, [...HOP, ...named])
   const policy = exchange.route?.head ?? null
-  return (policy === null ? kept : applyPolicy(exchange, policy, kept)) + stickyField(exchange)
+  const edited = policy === null ? kept : applyPolicy(exchange, policy, kept)
+  const {hsts} = exchange.client
+  return (hsts === '' ? edited : withHsts(edited, hsts)) + stickyField(exchange)
 }

@@ -88,7 +88,6 @@ test(
     assert.is(
       renderDiagnostics(diagnostics, 'compact', {color: false}),
       [
-        'routesd.yaml:1:10: error not-supported: "listen.https" is not supported yet',
         'routesd.yaml:3:3: error not-supported: "git.soak" is not supported yet',
         'routesd.yaml:4:3: error not-supported: "git.confirmWithin" is not supported yet',
         'routesd.yaml:5:7: error not-supported: "log.format: combined" is not supported yet',

@@ -1,0 +1,24 @@
+// What belongs to names, found as routes are: the name itself, then the wildcard of its one label, then '*'.
+
+import {parentOf} from './host.ts'
+
+export type HostIndex<T> = {
+  /** Puts something under a pattern; what stood there gives way. */
+  set(pattern: string, value: T): void
+  /** What the most specific pattern for a (normalised) host holds; null when there is none. */
+  find(host: string): T | null
+}
+
+export function createHostIndex<T>(): HostIndex<T> {
+  const exact = new Map<string, T>()
+  const wildcard = new Map<string, T>()
+  let any: T | null = null
+  return {
+    set(pattern, value) {
+      if (pattern === '*') any = value
+      else if (pattern.startsWith('*.')) wildcard.set(pattern.slice(2), value)
+      else exact.set(pattern, value)
+    },
+    find: host => exact.get(host) ?? wildcard.get(parentOf(host)) ?? any,
+  }
+}
