@@ -2,8 +2,8 @@
 
 import {choosePart} from '../router/split.ts'
 import {chooseVariant} from '../router/variants.ts'
+import type {Downstream} from './exchange.ts'
 import {addressOf} from './hash-key.ts'
-import type {ClientConnection} from './http1/client.ts'
 import type {RequestHead} from './http1/request-head.ts'
 import type {Choice, RouteEntry} from './table.ts'
 
@@ -11,7 +11,7 @@ import type {Choice, RouteEntry} from './table.ts'
 export function choose(
   route: RouteEntry,
   {variants, ofVariants, parts, ofParts}: Choice,
-  client: ClientConnection,
+  client: Downstream,
   head: RequestHead,
   query: string,
 ): RouteEntry {

@@ -26,6 +26,7 @@ export type Downstream = Pick<
   | 'isTrusted'
   | 'hostValue'
   | 'hsts'
+  | 'trailers'
   | 'pending'
   | 'deadlineMs'
   | 'tunnel'
@@ -38,6 +39,23 @@ export type Downstream = Pick<
   | 'resume'
   | 'detach'
 >
+
+/** Who asks, as those who read and route a request see it. */
+export type Requester = Downstream &
+  Pick<
+    ClientConnection,
+    | 'isService'
+    | 'secured'
+    | 'requests'
+    | 'exchange'
+    | 'host'
+    | 'hostTable'
+    | 'hostRoutes'
+    | 'forwarding'
+    | 'refusal'
+    | 'isRedirected'
+    | 'answer'
+  >
 
 export class Exchange {
   readonly client: Downstream

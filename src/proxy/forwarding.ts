@@ -44,7 +44,8 @@ export function optionalFields(
     const before = isTrusted && head.forwarded !== '' ? `${head.forwarded}, ` : ''
     fields += `Forwarded: ${before}for=${node(asker.address)};host="${asker.host}";proto=${asker.proto}\r\n`
   }
-  if (forward.via) fields += `Via: ${head.via === '' ? '' : `${head.via}, `}1.${head.minor} ${pseudonym}\r\n`
+  if (forward.via)
+    fields += `Via: ${head.via === '' ? '' : `${head.via}, `}${head.minor > 1 ? '2.0' : `1.${head.minor}`} ${pseudonym}\r\n`
   if (forward.requestId)
     fields += `X-Request-Id: ${isTrusted && head.requestId !== '' ? head.requestId : randomUUID()}\r\n`
   if (forward.traceparent) fields += `traceparent: ${nextTraceparent(head.traceparent)}\r\n`

@@ -73,6 +73,7 @@ export class RequestCopy implements Downstream, Timed {
   readonly hostValue: string
   readonly pending = null
   readonly hsts = ''
+  trailers = ''
   readonly tunnel = null
   readonly hasEnded = false
 

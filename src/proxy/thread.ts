@@ -7,6 +7,7 @@ import type {Edge} from './edge.ts'
 import type {ClientConnection} from './http1/client.ts'
 import {RequestHead} from './http1/request-head.ts'
 import {ResponseHead} from './http1/response-head.ts'
+import type {Session} from './http2/session.ts'
 import type {WorkerStart} from './messages.ts'
 import {createLiveState, emptyTable, type LiveState, type Table} from './table.ts'
 import {Ticks} from './ticks.ts'
@@ -23,6 +24,7 @@ export class Thread {
   readonly clients = new Set<ClientConnection>()
   /** Connections to the https port that are none yet. */
   readonly handshakes = new Set<Handshake>()
+  readonly sessions = new Set<Session>()
   readonly certificates: Certificates
   /** Names whose first certificate is being ordered. */
   pendingNames: HostIndex<true> = createHostIndex()
@@ -56,8 +58,12 @@ export class Thread {
     })
   }
 
+  isEmpty(): boolean {
+    return this.clients.size === 0 && this.sessions.size === 0 && this.handshakes.size === 0
+  }
+
   /** To be called when a client has gone. */
   tellWhenEmpty(): void {
-    if (this.isDraining && this.clients.size === 0 && this.handshakes.size === 0) this.onEmpty?.()
+    if (this.isDraining && this.isEmpty()) this.onEmpty?.()
   }
 }

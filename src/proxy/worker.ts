@@ -144,7 +144,8 @@ function drain(withinMs: number): void {
   }
   for (const handshake of thread.handshakes) if (!handshake.hasBegun()) handshake.socket.destroy()
   const drained = () => say({kind: 'drained'})
-  if (thread.clients.size === 0 && thread.handshakes.size === 0) {
+  for (const session of thread.sessions) session.close()
+  if (thread.isEmpty()) {
     drained()
     return
   }

@@ -66,6 +66,8 @@ export class ClientConnection implements Timed {
   hsts = ''
   refusal: FailureCode | null = null
   isRedirected = false
+  /** Of the answer, where they are not a part of its body. */
+  trailers = ''
 
   constructor(thread: Thread, socket: Socket, address: string, isService: boolean, secured: Secured | null) {
     this.thread = thread

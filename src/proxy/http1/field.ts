@@ -14,6 +14,15 @@ export function trimmed(bytes: Buffer, from: number, to: number): string {
   return bytes.latin1Slice(from, to)
 }
 
+/** Without SP and HTAB around it (RFC 9110 §5.5); trim() would also take a byte A0, which ends 'à' in UTF-8. */
+export function trimSpace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
 /** Content-Length is digits and nothing else (RFC 9110 §8.6); -1 for anything that is not, or is 2^53 or more. */
 export function parseLength(value: string): number {
   if (value.length === 0 || value.length > LENGTH_DIGITS_MAX) return -1
@@ -31,7 +40,7 @@ export function listOf(value: string): string[] | null {
   const names = value
     .toLowerCase()
     .split(',')
-    .map(withoutSpace)
+    .map(trimSpace)
     .filter(name => name !== '')
   if (names.length > OPTIONS_MAX) return null
   return names.every(name => /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name)) ? names : null
@@ -64,7 +73,7 @@ export function fieldValue(fields: string, name: string): string {
     const end = fields.indexOf('\r\n', start) + 2
     const colon = fields.indexOf(':', start)
     if (colon - start === name.length && fields.slice(start, colon).toLowerCase() === name) {
-      return withoutSpace(fields.slice(colon + 1, end - 2))
+      return trimSpace(fields.slice(colon + 1, end - 2))
     }
     start = end
   }
@@ -79,7 +88,7 @@ export function mapField(fields: string, name: string, change: (value: string) =
     const colon = fields.indexOf(':', start)
     const line = fields.slice(start, end)
     const isIt = colon - start === name.length && fields.slice(start, colon).toLowerCase() === name
-    const value = isIt ? withoutSpace(fields.slice(colon + 1, end - 2)) : ''
+    const value = isIt ? trimSpace(fields.slice(colon + 1, end - 2)) : ''
     const changed = isIt ? change(value) : value
     all += changed === value ? line : `${fields.slice(start, colon)}: ${changed}\r\n`
     start = end
@@ -93,15 +102,6 @@ export function isFramingName(name: string): boolean {
 }
 
 // ---
-
-// RFC 9110 §5.5 knows SP and HTAB alone; trim() would also take a byte A0, which ends 'à' in UTF-8.
-function withoutSpace(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isSpace(text.charCodeAt(start))) start++
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
 
 function isSpace(code: number): boolean {
   return code === SPACE || code === TAB

@@ -28,7 +28,7 @@ export function sendRequest(exchange: Exchange, upstream: UpstreamConnection): v
   // RFC 9110 §10.1.1: the client waits for this before it sends the body; the instance was not asked, we answer for it.
   if (exchange.expectsContinue) {
     exchange.expectsContinue = false
-    exchange.client.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1')
+    exchange.client.write('HTTP/1.1 100 Continue\r\n\r\n')
     exchange.client.startPace()
   }
   exchange.client.resume()

@@ -6,7 +6,7 @@ import {rewritePath} from '../../router/rewrite.ts'
 import {findHost, matchPrefix} from '../../router/routing.ts'
 import {findChallenge} from '../challenge.ts'
 import {choose} from '../choose.ts'
-import {countRequest, Exchange} from '../exchange.ts'
+import {countRequest, Exchange, type Requester} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import {type Asker, forwardingFields, hasOptional, isLoop, optionalFields, trustedFields} from '../forwarding.ts'
 import {editFields} from '../head-policy.ts'
@@ -16,14 +16,13 @@ import {challengeAnswer, elsewhereAnswer, optionsAnswer, redirectAnswer, respond
 import type {RouteEntry, Table} from '../table.ts'
 import {secureLocation, takeRules} from '../tls/host-rules.ts'
 import {ChunkScanner} from './chunked.ts'
-import type {ClientConnection} from './client.ts'
 import {isHandshake} from './handshake.ts'
 import {openTunnel} from './open-tunnel.ts'
 import type {RequestHead} from './request-head.ts'
 import {forward} from './upstream.ts'
 
 /** Begins the exchange for the head that was just parsed; every way out of here leads to an answer. */
-export function beginRequest(client: ClientConnection, head: RequestHead): void {
+export function beginRequest(client: Requester, head: RequestHead): void {
   const {edge, isDraining, table} = client.thread
   const isPersistent = head.isPersistent && !isDraining && client.requests < edge.requestsPerConnection
   const bodyLeft = head.isChunked ? -1 : Math.max(head.contentLength, 0)
@@ -47,7 +46,7 @@ export function beginRequest(client: ClientConnection, head: RequestHead): void 
 
 // ---
 
-function route(client: ClientConnection, exchange: Exchange, head: RequestHead, table: Table): FailureCode | null {
+function route(client: Requester, exchange: Exchange, head: RequestHead, table: Table): FailureCode | null {
   const hostValue = head.authority === '' ? head.host : head.authority
   if (hostValue !== client.hostValue || table !== client.hostTable) takeHost(client, table, hostValue)
   if (client.host === '') return 'bad-host'
@@ -91,7 +90,7 @@ function route(client: ClientConnection, exchange: Exchange, head: RequestHead, 
   }
 }
 
-function takeHost(client: ClientConnection, table: Table, hostValue: string): void {
+function takeHost(client: Requester, table: Table, hostValue: string): void {
   client.hostValue = hostValue
   client.hostTable = table
   if (client.isService) {
@@ -106,15 +105,15 @@ function takeHost(client: ClientConnection, table: Table, hostValue: string): vo
 }
 
 // A proxy of ours that speaks https with the client must not be sent in a circle.
-function isSecureBefore(client: ClientConnection, head: RequestHead): boolean {
+function isSecureBefore(client: Requester, head: RequestHead): boolean {
   return client.isTrusted && head.forwardedProto.toLowerCase() === 'https'
 }
 
-function protoOf(client: ClientConnection): 'http' | 'https' {
+function protoOf(client: Requester): 'http' | 'https' {
   return client.secured === null ? 'http' : 'https'
 }
 
-function takeRoutes(client: ClientConnection, table: Table, hostValue: string): void {
+function takeRoutes(client: Requester, table: Table, hostValue: string): void {
   // A name that is a key of the table is in normal form: most are, and need no more than this look.
   const exact = table.routing.exact.get(hostValue)
   client.host = exact ? hostValue : normalizeHost(hostValue)
@@ -122,7 +121,7 @@ function takeRoutes(client: ClientConnection, table: Table, hostValue: string): 
 }
 
 function passOn(
-  client: ClientConnection,
+  client: Requester,
   exchange: Exchange,
   head: RequestHead,
   table: Table,
@@ -133,7 +132,7 @@ function passOn(
   const {pseudonym} = client.thread.edge
   if (table.forward.via && isLoop(head.via, pseudonym)) return 'loop-detected'
   const target = rewritePath(path, entry.head?.rewrite ?? null) + query
-  exchange.takesTrailers = head.takesTrailers && head.minor === 1
+  exchange.takesTrailers = head.takesTrailers && head.minor > 0
   const isUpgrade = head.upgrade === 'websocket'
   if (isUpgrade && !isHandshake(head)) {
     // What comes behind it may be a request or may be frames.
@@ -152,7 +151,7 @@ function passOn(
 }
 
 function composeHead(
-  client: ClientConnection,
+  client: Requester,
   exchange: Exchange,
   head: RequestHead,
   table: Table,
@@ -189,7 +188,7 @@ function hostFor(exchange: Exchange, entry: RouteEntry, head: RequestHead): stri
   return `Host: ${host.kind === 'literal' ? host.value : (exchange.member?.origin.authority ?? '')}\r\n`
 }
 
-function askerFields(client: ClientConnection, head: RequestHead, table: Table): string {
+function askerFields(client: Requester, head: RequestHead, table: Table): string {
   if (!client.isTrusted && !hasOptional(table.forward)) return client.forwarding
   const asker = askerOf(client, head)
   const always = client.isTrusted ? trustedFields(client.address, head, asker) : client.forwarding
@@ -197,7 +196,7 @@ function askerFields(client: ClientConnection, head: RequestHead, table: Table):
   return always + optionalFields(table.forward, head, asker, client.isTrusted, client.thread.edge.pseudonym)
 }
 
-function askerOf(client: ClientConnection, head: RequestHead): Asker {
+function askerOf(client: Requester, head: RequestHead): Asker {
   const {address, hostValue: host} = client
   if (!client.isTrusted) return {address, proto: protoOf(client), host}
   return {
@@ -207,6 +206,6 @@ function askerOf(client: ClientConnection, head: RequestHead): Asker {
   }
 }
 
-function trustedProto(client: ClientConnection, told: string): 'http' | 'https' {
+function trustedProto(client: Requester, told: string): 'http' | 'https' {
   return told === 'https' || told === 'http' ? told : protoOf(client)
 }

@@ -114,7 +114,7 @@ export class ResponseReader {
       this.#upstream.fail(exchange, 'response-invalid')
       return
     }
-    if (head.status !== 100 && exchange.minor === 1) {
+    if (head.status !== 100 && exchange.minor > 0) {
       // What the client has seen of one instance must not be followed by the answer of another.
       exchange.replay = ''
       exchange.client.write(`HTTP/1.1 ${head.status}${head.reason}\r\n${head.fields}\r\n`)
@@ -224,8 +224,8 @@ export class ResponseReader {
       return
     }
     // With trailers, the CRLF that ends them is a range of its own, the last one; its LF may come in another read.
-    const passesTrailers =
-      chunks.isEnding && chunks.trailers !== '' && exchange.takesTrailers && !this.#hasPassedTrailers
+    const mayPassTrailers = exchange.takesTrailers && exchange.minor === 1
+    const passesTrailers = chunks.isEnding && chunks.trailers !== '' && mayPassTrailers && !this.#hasPassedTrailers
     for (let i = 0; i < chunks.ranges.length; i += 2) {
       if (passesTrailers && i === chunks.ranges.length - 2) {
         this.#hasPassedTrailers = true
@@ -235,6 +235,10 @@ export class ResponseReader {
     }
     if (end < 0) return
     if (end < data.length) this.#isReusable = false
+    // Where there are no chunks on the client's side.
+    if (exchange.minor > 1 && exchange.takesTrailers) {
+      exchange.client.trailers = withoutFields(chunks.trailers, NOT_IN_TRAILERS)
+    }
     this.#complete(exchange)
   }
 

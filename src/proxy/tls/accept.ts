@@ -6,6 +6,7 @@ import type {Server, TLSSocket} from 'node:tls'
 import type {Certificate} from '../../snapshot/certificate.ts'
 import {serveClient} from '../http1/client.ts'
 import {readProxyHeader} from '../http1/proxy-protocol.ts'
+import {serveSession} from '../http2/session.ts'
 import {failureAnswer} from '../respond.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
@@ -112,13 +113,19 @@ export function onSecure(secured: TLSSocket): void {
     return
   }
   socket.off('close', onClose)
-  secured.allowHalfOpen = true
-  serveClient(thread, secured, handshake.peer, false, handshake.address, {
+  const settled: Secured = {
     name: hello.name,
     certificate,
     clientCa: clientCa ?? '',
     hasClientCertificate: secured.authorized,
-  })
+  }
+  const {peer, address} = handshake
+  if (secured.alpnProtocol === 'h2') {
+    serveSession(thread, secured, peer, address, settled)
+  } else {
+    secured.allowHalfOpen = true
+    serveClient(thread, secured, peer, false, address, settled)
+  }
   leave(handshake)
 }
 
@@ -233,7 +240,7 @@ function secure(handshake: Handshake, hello: ClientHello, certificate: Certifica
   handshake.bytes = null
   handshake.deadlineMs = thread.ticks.nowMs + thread.edge.headerTimeoutMs
   socket.off('end', onEnd)
-  // Whoever goes away in the middle of a handshake is gone; behind it a client may say FIN and wait for its answer.
+  // Whoever goes away in the middle of a handshake is gone; behind it a client of HTTP/1.1 may say FIN and wait.
   socket.allowHalfOpen = false
   socket.unshift(bytes)
   server.emit('connection', socket)

@@ -130,7 +130,7 @@ function build(
     // Phones without AES in hardware know better than we do.
     honorCipherOrder: false,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: ['h2', 'http/1.1'],
     ticketKeys: Buffer.from(ticketKey),
     sessionTimeout: SESSION_LIFE_S,
     // A session is of the names and of those who may have it: it cannot be taken up elsewhere.

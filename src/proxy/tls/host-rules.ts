@@ -1,8 +1,8 @@
 // What a host asks of the connections to it, for the worker: compiled to a line, a text and a flag.
 
 import type {Host} from '../../snapshot/snapshot.ts'
+import type {Requester} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
-import type {ClientConnection} from '../http1/client.ts'
 
 export type HostRules = {
   /** Plain http is sent to https, when the host is served there. */
@@ -19,7 +19,7 @@ export function rulesOf({redirect, hstsMs, clientAuth}: Host): HostRules {
 }
 
 /** Takes what holds for requests of this client to `client.host`, which was just decided. */
-export function takeRules(client: ClientConnection): void {
+export function takeRules(client: Requester): void {
   const {host, isService, secured, thread} = client
   client.hsts = ''
   client.refusal = null
@@ -40,7 +40,7 @@ export function takeRules(client: ClientConnection): void {
 }
 
 /** The https URL of what a client has asked for by plain http. */
-export function secureLocation(client: ClientConnection, target: string): string {
+export function secureLocation(client: Requester, target: string): string {
   const port = client.thread.httpsPort === 443 ? '' : `:${client.thread.httpsPort}`
   return `https://${client.host}${port}${target}`
 }
@@ -53,7 +53,7 @@ const IS_ADDRESS = /^\[|^[\d.]+$/
 
 // RFC 9110 §7.4: a request may come on a connection that was made for another name as long as the certificate covers both.
 // A host with rules of its own about clients is reached by its own name alone (nginx CVE-2025-23419).
-function refusalOf({secured, host}: ClientConnection, name: string, {clientCa}: HostRules): FailureCode | null {
+function refusalOf({secured, host}: Requester, name: string, {clientCa}: HostRules): FailureCode | null {
   if (secured === null) return null
   if (secured.clientCa !== clientCa) return 'misdirected'
   if (secured.name !== null && secured.name !== host && !isCovered(secured.certificate.names, name))
