@@ -57,8 +57,6 @@ export type DaemonOptions = {
 /** A WebSocket whose route has changed may go on for this long. */
 const TUNNEL_DRAIN_MS = 30_000
 const NO_LISTENERS: Listeners = {http: [], https: [], service: []}
-/** listen.https is not built yet: nobody is shown a certificate. */
-const NO_HTTPS = {setCertificates: async () => {}, setPendingNames: () => {}}
 
 /**
  * Starts serving and resolves when it does. Throws AppError when it cannot: another daemon on the same socket, a state
@@ -128,7 +126,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       settings,
       clock,
       log,
-      plane: NO_HTTPS,
+      plane,
       scheduler: whyNoScheduler(settings),
       onChange: () => tell(null),
     })
