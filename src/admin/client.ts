@@ -13,6 +13,7 @@ import type {
   DrainBody,
   ErrorBody,
   Event,
+  HistoryRow,
   InstanceRow,
   RekeyAnswer,
   RekeyBody,
@@ -39,14 +40,30 @@ export type AdminClient = {
   exportCert(id: string, withKey: boolean): Promise<CertExport>
   certRoots(): Promise<CertRoots>
   rekey(body: RekeyBody): Promise<RekeyAnswer>
+  history(): Promise<readonly HistoryRow[]>
   config(): Promise<ConfigDump>
   drain(id: string, body: DrainBody): Promise<DrainAnswer>
   undrain(id: string): Promise<UndrainAnswer>
-  /** The snapshot, then every event, until the daemon ends the stream or the loop is left. */
-  events(): AsyncGenerator<Event, void, void>
+  /** POST /v1/PATH, for actions that are chosen while the program runs. */
+  act(path: string, body: unknown): Promise<unknown>
+  /** Whether POST /v1/PATH is something that this daemon does; nothing is done. */
+  canAct(path: string): Promise<boolean>
+  /** The snapshot, then every event, until the daemon ends the stream, the loop is left or the signal aborts it. */
+  events(signal?: AbortSignal): AsyncGenerator<Event, void, void>
 }
 
-/** Calls fail with an AppError: exit code `unreachable` when nobody answers, `usage` when the daemon says no. */
+/** The daemon has said no; `code` is that of its answer, 'not-found' for what it does not have. */
+export class Refusal extends AppError {
+  readonly code: string
+
+  constructor({message, code}: ErrorBody['error']) {
+    super(`the daemon refused: ${message} (${code})`)
+    this.name = 'Refusal'
+    this.code = code
+  }
+}
+
+/** Calls fail with an AppError: exit code `unreachable` when nobody answers, a Refusal when the daemon says no. */
 export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminClient {
   checkSocketPath(socket)
   return {
@@ -54,6 +71,7 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     routes: async () => (await get(socket, '/v1/routes', answerMs)) as readonly RouteRow[],
     services: async () => (await get(socket, '/v1/services', answerMs)) as readonly ServiceRow[],
     instances: async () => (await get(socket, '/v1/instances', answerMs)) as readonly InstanceRow[],
+    history: async () => (await get(socket, '/v1/history', answerMs)) as readonly HistoryRow[],
     drain: async (id, body) => (await post(socket, pathOf(id, 'drain'), body, answerMs)) as DrainAnswer,
     undrain: async id => (await post(socket, pathOf(id, 'undrain'), {}, answerMs)) as UndrainAnswer,
     certs: async () => (await get(socket, '/v1/certs', answerMs)) as readonly CertRow[],
@@ -63,7 +81,19 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     // Every certificate is written anew, each to the disk: 1,000 take some seconds.
     rekey: async body => (await post(socket, '/v1/certs/rekey', body, Math.max(answerMs, REKEY_MS))) as RekeyAnswer,
     config: async () => (await get(socket, '/v1/config', answerMs)) as ConfigDump,
-    events: () => readEvents(socket, answerMs),
+    act: (path, body) => post(socket, `/v1/${path}`, body, answerMs),
+    canAct: path => canAct(socket, `/v1/${path}`, answerMs),
+    events: signal => readEvents(socket, answerMs, signal),
+  }
+}
+
+/** What is read, or null when this daemon has no such thing. */
+export async function readIfThere<T>(read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'not-found') return null
+    throw error
   }
 }
 
@@ -81,6 +111,17 @@ async function post(socket: string, path: string, body: unknown, answerMs: numbe
   return readAnswer(socket, await send(socket, 'POST', path, JSON.stringify(body), answerMs))
 }
 
+// GET changes nothing: what answers POST only says so with 405, and what is not there with 404.
+async function canAct(socket: string, path: string, answerMs: number): Promise<boolean> {
+  try {
+    await get(socket, path, answerMs)
+    return true
+  } catch (error) {
+    if (error instanceof Refusal) return error.code === 'method-not-allowed'
+    throw error
+  }
+}
+
 async function readAnswer(socket: string, {response, done}: Answer): Promise<unknown> {
   try {
     const body = JSON.parse(await text(response)) as unknown
@@ -94,8 +135,11 @@ async function readAnswer(socket: string, {response, done}: Answer): Promise<unk
   }
 }
 
-async function* readEvents(socket: string, answerMs: number): AsyncGenerator<Event, void, void> {
+async function* readEvents(socket: string, answerMs: number, signal?: AbortSignal): AsyncGenerator<Event, void, void> {
   const {response, done} = await send(socket, 'GET', '/v1/events', '', answerMs)
+  const leave = () => response.destroy()
+  signal?.addEventListener('abort', leave)
+  if (signal?.aborted) leave()
   try {
     if (response.statusCode !== 200) throw refusal(JSON.parse(await text(response)))
     response.socket.setTimeout(SILENCE_MS, () => response.destroy(new Error(`silent for ${SILENCE_MS / 1000} s`)))
@@ -105,6 +149,7 @@ async function* readEvents(socket: string, answerMs: number): AsyncGenerator<Eve
     }
   } finally {
     done()
+    signal?.removeEventListener('abort', leave)
     response.destroy()
   }
 }
@@ -137,9 +182,8 @@ async function text(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-function refusal(body: unknown): AppError {
-  const {error} = body as ErrorBody
-  return new AppError(`the daemon refused: ${error.message} (${error.code})`)
+function refusal(body: unknown): Refusal {
+  return new Refusal((body as ErrorBody).error)
 }
 
 function unreachableAt(socket: string, cause: unknown): AppError {

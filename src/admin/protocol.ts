@@ -42,6 +42,8 @@ export type Status = {
   }[]
   readonly uptimeMs: number
   readonly conditions: readonly Condition[]
+  /** Of all requests of the last seconds; null or left out while nothing is known. */
+  readonly latency?: {readonly p50Ms: number; readonly p99Ms: number} | null
 }
 
 /** A condition is there while it holds, and gone when it does not. */
@@ -54,6 +56,8 @@ export type Condition = {
   /** RFC 3339. */
   readonly since: string
   readonly revision: string | null
+  /** The lines in question as `check` shows them, where a file is the reason. */
+  readonly excerpt?: string
 }
 
 export type RouteRow = {
@@ -157,6 +161,22 @@ export type RekeyAnswer = {
   readonly left: readonly string[]
   /** What the operator has to do; '' for nothing. */
   readonly next: string
+}
+
+/** What became of one revision. Texts are '' when there is nothing to say. */
+export type HistoryRow = {
+  readonly revision: string
+  readonly author: string
+  readonly subject: string
+  /** RFC 3339. */
+  readonly at: string
+  /** What made the daemon look: 'watch', 'git', 'webhook', 'admin', … */
+  readonly trigger: string
+  /** 'applied', 'refused', 'reverted', … */
+  readonly outcome: string
+  readonly reason: string
+  /** What it changed, in one line. */
+  readonly diff: string
 }
 
 export type ConfigDump = {

@@ -17,7 +17,12 @@ export type ConditionType =
   | 'ReconcileFailed'
   | 'RestartNeeded'
 
-export type Holding = {readonly reason: string; readonly message: string; readonly revision?: string | null}
+export type Holding = {
+  readonly reason: string
+  readonly message: string
+  readonly revision?: string | null
+  readonly excerpt?: string
+}
 
 export type Conditions = {
   /** What holds now, or null when it no longer does. `since` stays while the reason stays. */
@@ -36,8 +41,8 @@ export function createConditions(clock: Clock): Conditions {
       }
       const before = held.get(type)
       const since = before?.reason === holding.reason ? before.since : new Date(clock.now()).toISOString()
-      const {reason, message, revision = null} = holding
-      held.set(type, {type, status: 'True', reason, message, since, revision})
+      const {reason, message, revision = null, excerpt = ''} = holding
+      held.set(type, {type, status: 'True', reason, message, since, revision, ...(excerpt !== '' && {excerpt})})
     },
     holds: type => held.has(type),
     list: () => [...held.values()],

@@ -23,7 +23,15 @@ import type {Joining} from './joining.ts'
 import type {Resolver} from './registry/resolve.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {recover, StartRefused} from './start.ts'
-import {createJudge, logDiagnostics, type Refusal, refused, type ServableSet, type Verdict} from './verdict.ts'
+import {
+  createJudge,
+  excerptOf,
+  logDiagnostics,
+  type Refusal,
+  refused,
+  type ServableSet,
+  type Verdict,
+} from './verdict.ts'
 
 export type Reconciler = {
   /** The first load: resolves when something is served; throws StartRefused when there is nothing that could be. */
@@ -207,7 +215,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function refuse({revision}: ReadSet, {type, message, diagnostics}: Refusal): Promise<void> {
     failed = revision
     sync = {state: 'OutOfSync', reason: type, message}
-    for (const other of REFUSALS) conditions.put(other, other === type ? {reason: type, message, revision} : null)
+    const holding = {reason: type, message, revision, excerpt: excerptOf(diagnostics)}
+    for (const other of REFUSALS) conditions.put(other, other === type ? holding : null)
     logDiagnostics(log, diagnostics)
     const serving = served?.snapshot.revision ?? 'nothing yet'
     log.error(`${label} is refused`, {reason: type, why: message, revision, serving})

@@ -10,6 +10,7 @@ import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import {createParseCache, loadConfig} from './config/load.ts'
 import {type References, type RepositoryFiles, readReferences} from './config/references.ts'
+import {renderDiagnostics} from './config/render.ts'
 import type {Settings} from './config/settings.ts'
 
 export type Verdict =
@@ -74,6 +75,13 @@ export function createJudge(
 
 export function refused(type: Refusal['type'], message: string, diagnostics: readonly Diagnostic[] = []): Verdict {
   return {kind: 'refused', refusal: {type, message, diagnostics}}
+}
+
+/** The lines that the first error is about, and what to do; '' when there are none. */
+export function excerptOf(diagnostics: readonly Diagnostic[]): string {
+  const first = diagnostics.find(({severity}) => severity === 'error')
+  // Before them stand the place and the message.
+  return first ? renderDiagnostics([first], 'pretty', {color: false}).split('\n').slice(2).join('\n') : ''
 }
 
 /** One line per finding. A broken generator may produce one per line of a big file: the first hundred, and the count. */
