@@ -69,7 +69,7 @@ function findVerb(
   verbs: readonly Verb[],
   wantsHelp: boolean,
 ): {verb: Verb | null; operands: readonly string[]} {
-  const first = words[0] ?? ''
+  const first = words[0] === 'top' ? 'tui' : (words[0] ?? '')
   const single = verbs.find(verb => verb.name === first)
   if (single) return {verb: single, operands: words.slice(1)}
   const group = verbs.filter(verb => verb.name.startsWith(`${first} `))

@@ -1,11 +1,11 @@
 // instances drain: the instance finishes what it has and gets nothing new, until somebody says otherwise or time is up.
 
-import {userInfo} from 'node:os'
 import {createAdminClient} from '../admin/client.ts'
 import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
 import {formatDuration, parseDuration} from '../base/units.ts'
 import {readSettings} from './offline.ts'
 import type {Call} from './verb.ts'
+import {whoOrders} from './who.ts'
 
 /** Prints until when; exit code `unreachable` without a daemon. */
 export async function instancesDrain(call: Call): Promise<ExitCode> {
@@ -19,7 +19,7 @@ export async function instancesDrain(call: Call): Promise<ExitCode> {
   const answer = await createAdminClient(admin.socket).drain(id, {
     ...(duration === undefined ? {} : {for: duration}),
     why: call.values('why').at(-1) ?? '',
-    who: userOf(terminal.env),
+    who: whoOrders(terminal.env),
   })
   if (answer.usable === 0)
     terminal.err(`${answer.service} has no usable instance now; its requests are answered with 503`)
@@ -30,15 +30,4 @@ export async function instancesDrain(call: Call): Promise<ExitCode> {
       : `${answer.id} is drained for ${formatDuration(forMs)}, until ${answer.until}`,
   )
   return EXIT.ok
-}
-
-// ---
-
-// Below sudo it is the person who counts. A process may have a user id that has no name.
-function userOf(env: NodeJS.ProcessEnv): string {
-  try {
-    return env['SUDO_USER'] || userInfo().username
-  } catch {
-    return env['USER'] || `uid ${process.getuid?.()}`
-  }
 }

@@ -39,6 +39,11 @@ export function callerFolder(cwd: string, env: NodeJS.ProcessEnv): string {
   return (isNpmScript && env['INIT_CWD']) || cwd
 }
 
+/** Whether there is a terminal that can show a screen. */
+export function isTerminal(env: NodeJS.ProcessEnv): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true && env['TERM'] !== 'dumb'
+}
+
 export type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red'
 
 /** The text in a style, or as it is where colour is not wanted. */

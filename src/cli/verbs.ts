@@ -28,7 +28,9 @@ export const VERBS: readonly Verb[] = [
     summary: 'serve routes.d until told to stop',
     details:
       'Prints one line on stdout when it serves; logs go to stderr. SIGTERM or SIGINT finishes the requests under way\nand stops, a second one stops at once. SIGHUP reads the settings again.',
-    flags: [],
+    flags: [
+      {name: 'tui', summary: 'show it on this terminal; logs go to daemon.log in the state folder, leaving stops it'},
+    ],
     formats: ['text'],
     load: async () => (await import('./run.ts')).run,
   },
@@ -221,6 +223,21 @@ export const VERBS: readonly Verb[] = [
     flags: [{name: 'new-key', value: 'KEY', summary: 'a file, env:NAME or credential:NAME; 32 bytes or a passphrase'}],
     formats: ['text', 'json'],
     load: async () => (await import('./certs-rekey.ts')).certsRekey,
+  },
+  {
+    name: 'tui',
+    operands: '',
+    arity: [0, 0],
+    summary: 'live routes, instances, certificates, commits and traffic',
+    details:
+      'Asks the daemon over its admin socket, and waits for one that is gone. `?` shows the keys. Without a terminal, or\nwith --once, it prints tables and exits; 4 when no daemon answers. `top` is another name for it.',
+    flags: [
+      {name: 'once', summary: 'print tables and exit'},
+      {name: 'ascii', summary: 'no characters beyond ASCII'},
+      {name: 'attached', summary: 'ask before leaving, because that stops the daemon; `run --tui` says so'},
+    ],
+    formats: ['text', 'json'],
+    load: async () => (await import('./tui.ts')).tui,
   },
   {
     name: 'config schema',

@@ -1,0 +1,71 @@
+import type {InstanceRow, InstanceState} from '../../admin/protocol.ts'
+import {formatCount, formatDay, formatShareOf} from '../format.ts'
+import {type Look, type Span, span, type Tone} from '../look.ts'
+import {column, screenOf} from '../screen.ts'
+
+/** Every instance of every service and target, how it is and what it does. */
+export const INSTANCES = screenOf<InstanceRow>({
+  name: 'instances',
+  title: 'Instances',
+  columns: [
+    column('ID', row => row.id, {width: 20, grow: 3, rank: 0}),
+    column('STATE', (row, look) => stateOf(row.state, look), {
+      width: 10,
+      rank: 0,
+      order: row => ORDER.indexOf(row.state),
+    }),
+    column('SERVICE', row => row.service, {width: 8, grow: 1, rank: 5}),
+    column('WEIGHT', row => String(row.weight), {align: 'right', rank: 7, order: row => row.weight}),
+    column('IN FLIGHT', row => formatCount(row.inFlight), {align: 'right', rank: 4, order: row => row.inFlight}),
+    column('REQUESTS', row => formatCount(row.requests), {align: 'right', rank: 3, order: row => row.requests}),
+    column('ERRORS', row => span(formatCount(row.errors), row.errors > 0 ? 'bad' : 'plain'), {
+      align: 'right',
+      rank: 2,
+      order: row => row.errors,
+    }),
+    column('LATENCY', (row, {glyphs}) => (row.latencyMs === null ? glyphs.none : `${Math.round(row.latencyMs)}ms`), {
+      align: 'right',
+      rank: 6,
+      order: row => row.latencyMs ?? -1,
+    }),
+    column('REASON', row => span(row.reason, 'dim'), {width: 12, grow: 2, rank: 8}),
+  ],
+  rows: state => state.lists.instances,
+  idOf: row => row.id,
+  sort: null,
+  facts: (row, _state, {glyphs}) => [
+    ['instance', row.id],
+    ['service', row.service],
+    ['url', row.url],
+    ['state', row.state],
+    ['reason', row.reason || glyphs.none],
+    ['since', formatDay(row.lastChange, 'the start')],
+    ['weight', String(row.weight)],
+    ['in flight', String(row.inFlight)],
+    ['requests', String(row.requests)],
+    ['errors', `${row.errors}, ${formatShareOf(row.errors, row.requests)}`],
+    ['latency', row.latencyMs === null ? 'not measured' : `${row.latencyMs.toFixed(1)} ms`],
+  ],
+  empty: 'no instances',
+  absent: 'this daemon lists no instances',
+})
+
+/** How good or bad a state is. */
+export const STATE_TONES: Readonly<Record<InstanceState, Tone>> = {
+  up: 'good',
+  unknown: 'dim',
+  draining: 'warn',
+  ejected: 'bad',
+  down: 'bad',
+}
+
+// ---
+
+/** Sorted, what needs a person comes first. */
+const ORDER: readonly InstanceState[] = ['down', 'ejected', 'draining', 'unknown', 'up']
+
+function stateOf(state: InstanceState, {glyphs}: Look): Span {
+  const tone = STATE_TONES[state]
+  const glyph = {good: glyphs.good, warn: glyphs.warn, bad: glyphs.bad}[tone as 'good'] ?? glyphs.off
+  return span(`${glyph} ${state}`, tone)
+}
