@@ -60,11 +60,12 @@ function keysOf(input: string, key: InkKey): readonly Key[] {
   const named = NAMES.find(([flag]) => key[flag])
   if (named) return [{name: key.tab && key.shift ? 'shift-tab' : named[1], isText: false}]
   if (key.ctrl) return [{name: `ctrl-${input}`, isText: false}]
-  if (key.meta) return []
-  return [...input].map(name => {
+  const typed = [...input].map(name => {
     if (name === '\r' || name === '\n') return {name: 'enter', isText: false}
     return {name, isText: name >= ' '}
   })
+  // Escape and a key right after it are the same bytes as Alt and that key.
+  return key.meta ? [{name: 'escape', isText: false}, ...typed] : typed
 }
 
 const NAMES: readonly (readonly [keyof InkKey, string])[] = [

@@ -102,12 +102,13 @@ export function startFeed({client, dispatch, wanted, now}: FeedParts): Feed {
     try {
       const rows = await readIfThere(() => readers[source](client))
       if (signal.aborted) return
-      const periodMs = rows === null ? ABSENT_MS : PERIOD_MS[source]
-      dueMs.set(source, beganMs + Math.max(periodMs, (now() - beganMs) * SHARE))
       const atMs = now()
       dispatch(
         rows === null ? {type: 'absent', source, atMs} : {type: 'fetched', fetched: {source, rows} as Fetched, atMs},
       )
+      // What is done with the answer counts as well.
+      const periodMs = rows === null ? ABSENT_MS : PERIOD_MS[source]
+      dueMs.set(source, beganMs + Math.max(periodMs, (now() - beganMs) * SHARE))
     } catch {
       // That the daemon is gone is told by the end of its events.
       dueMs.set(source, now() + RETRY_MS.most)

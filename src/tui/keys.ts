@@ -25,24 +25,24 @@ export const BINDINGS: readonly Binding[] = [
   {keys: ['shift-tab'], summary: 'previous screen', run: state => goBy(state, -1)},
   {keys: ['j', 'down'], summary: 'next row', run: () => ({type: 'move', by: 1})},
   {keys: ['k', 'up'], summary: 'previous row', run: () => ({type: 'move', by: -1})},
-  {keys: ['pagedown', 'ctrl-f', 'ctrl-d'], summary: 'a page down', run: () => ({type: 'move', by: 'page-down'})},
-  {keys: ['pageup', 'ctrl-b', 'ctrl-u'], summary: 'a page up', run: () => ({type: 'move', by: 'page-up'})},
+  {keys: ['pagedown', 'ctrl-d'], summary: 'a page down', run: () => ({type: 'move', by: 'page-down'})},
+  {keys: ['pageup', 'ctrl-u'], summary: 'a page up', run: () => ({type: 'move', by: 'page-up'})},
   {keys: ['g', 'home'], summary: 'first row', run: () => ({type: 'move', by: 'first'})},
   {keys: ['G', 'end'], summary: 'last row', run: () => ({type: 'move', by: 'last'})},
   {
     keys: ['enter'],
-    summary: 'more about the row, or close it',
+    summary: 'the row in detail',
     hint: 'detail',
     run: state => ({type: 'detail', isOpen: !state.isDetailOpen}),
   },
-  {keys: ['/'], summary: "rows with these words; '!' first: without them", hint: 'filter', run: askFilter},
+  {keys: ['/'], summary: "only rows with these words; '!' first: without", hint: 'filter', run: askFilter},
   {keys: ['s', 'right'], summary: 'sort by the next column', hint: 'sort', run: () => ({type: 'sort', step: 1})},
-  {keys: ['left'], summary: 'sort by the previous column', run: () => ({type: 'sort', step: -1})},
+  {keys: ['left'], summary: 'sort by the column before', run: () => ({type: 'sort', step: -1})},
   {keys: ['S'], summary: 'the other way round', run: () => ({type: 'reverse'})},
   {keys: [':'], summary: 'a command', hint: 'command', run: () => ask({kind: 'command', text: ''})},
   {keys: ['d'], summary: 'drain the instance', run: drainChosen},
   {keys: ['u'], summary: 'undrain the instance', run: undrainChosen},
-  {keys: ['?'], summary: 'this text', hint: 'help', run: state => ({type: 'help', isOpen: !state.isHelpOpen})},
+  {keys: ['?'], summary: 'this text', hint: 'help', run: state => ({type: 'help', isOpen: state.helpTop === null})},
   {keys: ['escape'], summary: 'back', run: back},
   {keys: ['q', 'ctrl-c'], summary: 'leave', hint: 'quit', run: leave},
 ]
@@ -73,7 +73,7 @@ function goBy(state: State, by: number): Action {
 }
 
 function back(state: State): Action | null {
-  if (state.isHelpOpen) return {type: 'help', isOpen: false}
+  if (state.helpTop !== null) return {type: 'help', isOpen: false}
   if (state.isDetailOpen) return {type: 'detail', isOpen: false}
   return state.views[state.screen].filter === '' ? null : {type: 'filter', text: ''}
 }

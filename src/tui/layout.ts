@@ -11,6 +11,8 @@ export type Layout = {
   readonly headerRows: number
   readonly bannerRows: number
   readonly columns: number
+  /** Rows between the tabs, or the banner, and the last line. */
+  readonly bodyRows: number
   /** Rows of the table below its head; columns of it. */
   readonly tableRows: number
   readonly tableColumns: number
@@ -32,7 +34,13 @@ export function layoutOf(state: State): Layout {
   const headerRows = rows >= 14 ? 2 : 1
   const bannerRows = rowsOfBanner(state)
   const body = Math.max(0, rows - headerRows - TABS - bannerRows - FOOTER)
-  const shared = {isTooSmall: columns < LEAST.columns || rows < LEAST.rows, headerRows, bannerRows, columns}
+  const shared = {
+    isTooSmall: columns < LEAST.columns || rows < LEAST.rows,
+    headerRows,
+    bannerRows,
+    bodyRows: body,
+    columns,
+  }
   if (!state.isDetailOpen) return {...shared, tableRows: Math.max(0, body - HEAD), tableColumns: columns, detail: null}
   if (columns >= WIDE) {
     const wide = Math.floor(columns * 0.4)

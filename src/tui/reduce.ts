@@ -2,6 +2,7 @@
 
 import type {Event} from '../admin/protocol.ts'
 import type {Action, Fetched, Move} from './actions.ts'
+import {lastHelpTop} from './help-lines.ts'
 import {layoutOf} from './layout.ts'
 import {describeInstances, describeStatus, withLines} from './log-lines.ts'
 import type {Tone} from './look.ts'
@@ -37,9 +38,9 @@ function step(state: State, action: Action): State {
     case 'resize':
       return {...state, size: action.size}
     case 'go':
-      return {...state, screen: action.screen, isHelpOpen: false, prompt: null}
+      return {...state, screen: action.screen, helpTop: null, prompt: null}
     case 'move':
-      return move(state, action.by)
+      return state.helpTop === null ? move(state, action.by) : scrollHelp(state, state.helpTop, action.by)
     case 'sort':
       return sort(state, action.step)
     case 'reverse':
@@ -49,9 +50,9 @@ function step(state: State, action: Action): State {
     case 'detail':
       return {...state, isDetailOpen: action.isOpen}
     case 'help':
-      return {...state, isHelpOpen: action.isOpen, prompt: null}
+      return {...state, helpTop: action.isOpen ? 0 : null, prompt: null}
     case 'prompt': {
-      const asking = {...state, prompt: action.prompt, notice: null, isHelpOpen: false}
+      const asking = {...state, prompt: action.prompt, notice: null, helpTop: null}
       return action.prompt?.kind === 'filter' ? filtered(asking, action.prompt.text) : asking
     }
     case 'notice':
@@ -124,6 +125,12 @@ function move(state: State, by: Move): State {
   // The first row is not any one: what comes to the top is what is chosen.
   const selected = next === 0 || row === undefined ? null : screenNamed(state.screen).idOf(row)
   return followed(inView(state, {selected, index: next}))
+}
+
+function scrollHelp(state: State, top: number, by: Move): State {
+  const last = lastHelpTop(state)
+  const wanted = {'page-up': top - 5, 'page-down': top + 5, first: 0, last}
+  return {...state, helpTop: Math.max(0, Math.min(last, typeof by === 'number' ? top + by : wanted[by]))}
 }
 
 function followed(state: State): State {

@@ -89,7 +89,8 @@ export type State = {
   readonly screen: ScreenName
   readonly views: Readonly<Record<ScreenName, View>>
   readonly isDetailOpen: boolean
-  readonly isHelpOpen: boolean
+  /** The first line of the help that is shown; null: it is closed. */
+  readonly helpTop: number | null
   readonly prompt: Prompt | null
   readonly notice: {readonly text: string; readonly tone: Tone; readonly untilMs: number} | null
   /** Leaving stops the daemon. */
@@ -119,7 +120,7 @@ export function initialState(
     screen: 'routes',
     views: {routes: view, instances: view, certs: view, commits: view, traffic: view, log: view},
     isDetailOpen: false,
-    isHelpOpen: false,
+    helpTop: null,
     prompt: null,
     notice: null,
     isAttached,

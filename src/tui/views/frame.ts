@@ -45,7 +45,7 @@ function banner(state: State, rows: number, {glyphs}: Look): Line[] {
 }
 
 function bodyOf(state: State, layout: Layout, room: number, look: Look): readonly Line[] {
-  if (state.isHelpOpen) return help(state, room, look)
+  if (state.helpTop !== null) return help(state, state.helpTop, room, look)
   const {detail: pane} = layout
   if (pane === null) return table(state, layout.tableColumns, layout.tableRows, look)
   const said = detail(state, pane.columns - (pane.place === 'right' ? 1 : 0), pane.rows, look)
