@@ -29,7 +29,7 @@ const RETRY_MS = {least: 250, most: 2_000} as const
 const PERIOD_MS: Readonly<Record<Source, number>> = {
   routes: 1_000,
   services: 2_000,
-  instances: 1_000,
+  instances: 2_000,
   certs: 5_000,
   history: 5_000,
 }

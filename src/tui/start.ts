@@ -50,7 +50,13 @@ export async function startTui({client, isAscii, isAttached, operator}: TuiOptio
     if (action.type === 'order') void feed.perform(action.order)
     if (action.type === 'go') feed.wake()
     if (action.type === 'quit') leave()
-    else scheduled ??= setTimeout(draw, Math.max(0, drawnMs + 1000 / FRAMES - now()))
+    else schedule('atMs' in action)
+  }
+
+  // A key is answered at once. What the daemon says waits for what comes with it, so that one frame shows both.
+  function schedule(isNews: boolean): void {
+    const waitMs = isNews ? 1000 / FRAMES : Math.max(0, drawnMs + 1000 / FRAMES - now())
+    scheduled ??= setTimeout(draw, waitMs)
   }
 
   function leave(): void {
