@@ -72,7 +72,7 @@ export const HISTORY: readonly HistoryRow[] = [
   commit('6c01d9f', 'Bob Brown', 'Retire teh old shop', '2025-12-31T16:00:00.000Z', 'refused'),
 ]
 
-/** A daemon that answers `counted` requests more in a second, after actions that came on top. */
+/** `everything`, and what these actions make of it. */
 export function stateOf(size: Size, ...actions: readonly Action[]): State {
   return actions.reduce(reduce, everything(size))
 }

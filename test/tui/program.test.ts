@@ -63,7 +63,7 @@ program(
     await terminal.press('y')
     await terminal.see(/> orders@127\.0\.0\.1:7 +\+ up/)
     await terminal.press(':', 'sync', 'Enter')
-    await terminal.see(/sync is not available by this daemon/)
+    await terminal.see(/sync is not available by this daemon|sync\? y\/n/)
   }),
 )
 

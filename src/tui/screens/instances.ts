@@ -1,6 +1,6 @@
 import type {InstanceRow, InstanceState} from '../../admin/protocol.ts'
 import {formatCount, formatDay, formatShareOf} from '../format.ts'
-import {type Look, type Span, span, type Tone} from '../look.ts'
+import {type Look, type Span, span} from '../look.ts'
 import {column, screenOf} from '../screen.ts'
 
 /** Every instance of every service and target, how it is and what it does. */
@@ -50,22 +50,21 @@ export const INSTANCES = screenOf<InstanceRow>({
   absent: 'this daemon lists no instances',
 })
 
-/** How good or bad a state is. */
-export const STATE_TONES: Readonly<Record<InstanceState, Tone>> = {
-  up: 'good',
-  unknown: 'dim',
-  draining: 'warn',
-  ejected: 'bad',
-  down: 'bad',
-}
-
 // ---
 
 /** Sorted, what needs a person comes first. */
 const ORDER: readonly InstanceState[] = ['down', 'ejected', 'draining', 'unknown', 'up']
 
 function stateOf(state: InstanceState, {glyphs}: Look): Span {
-  const tone = STATE_TONES[state]
-  const glyph = {good: glyphs.good, warn: glyphs.warn, bad: glyphs.bad}[tone as 'good'] ?? glyphs.off
-  return span(`${glyph} ${state}`, tone)
+  switch (state) {
+    case 'up':
+      return span(`${glyphs.good} ${state}`, 'good')
+    case 'unknown':
+      return span(`${glyphs.off} ${state}`, 'dim')
+    case 'draining':
+      return span(`${glyphs.warn} ${state}`, 'warn')
+    case 'ejected':
+    case 'down':
+      return span(`${glyphs.bad} ${state}`, 'bad')
+  }
 }
