@@ -13,12 +13,16 @@ const LOG_BYTES = 16 << 20
 export function createLogFile(path: string, bytesMax = LOG_BYTES): (line: string) => void {
   let {file, bytes} = openLog(path)
   return line => {
-    if (bytes > bytesMax) {
-      closeSync(file)
-      renameSync(path, `${path}.1`)
-      ;({file, bytes} = openLog(path))
+    try {
+      if (bytes > bytesMax) {
+        renameSync(path, `${path}.1`)
+        closeSync(file)
+        ;({file, bytes} = openLog(path))
+      }
+      bytes += writeSync(file, line)
+    } catch {
+      // A disk that is full loses lines; there is nobody to tell, and requests must be served all the same.
     }
-    bytes += writeSync(file, line)
   }
 }
 

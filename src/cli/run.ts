@@ -40,7 +40,7 @@ export async function run(call: Call): Promise<ExitCode> {
       await Promise.race([first, screen.ended])
     } finally {
       screen.stop()
-      call.terminal.err('routesd: finishing the requests under way; Ctrl-C ends them')
+      call.terminal.err('routesd: finishing the requests under way; Ctrl-C twice ends them')
       await daemon.stop()
     }
     return EXIT.ok

@@ -34,9 +34,9 @@ export async function tmuxIn(folder: Folder, command: string, columns: number, r
     const {stdout} = await run('tmux', ['-S', folder.at('tmux.sock'), '-f', '/dev/null', '-u', ...args], {env})
     return stdout
   }
+  const bounded = `exec timeout --foreground ${LIFE_S} sh -c '${command.replaceAll("'", "'\\''")}'`
   const size = ['-x', String(columns), '-y', String(rows)]
-  await tmux('new-session', '-d', ...size, '-c', folder.path, command, ';', 'set-option', '-g', 'escape-time', '0')
-  await tmux('run-shell', '-b', `sleep ${LIFE_S}; tmux -S '${folder.at('tmux.sock')}' kill-server`)
+  await tmux('new-session', '-d', ...size, '-c', folder.path, bounded, ';', 'set-option', '-g', 'escape-time', '0')
   // It ends with its last session, and there is nobody to ask then.
   folder.scope.defer(() => tmux('kill-server').catch(() => ''))
   const screen = async () => {
