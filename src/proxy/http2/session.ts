@@ -25,7 +25,7 @@ const CLOSE_MS = 1_000
 const INVALID_FRAMES_MAX = 100
 const REJECTED_MAX = 200
 /** In MB; fields of streams that wait, and what is to be sent. */
-const MEMORY_MAX_MB = 4
+const MEMORY_MAX_MB = 10
 
 type OwnedSession = ServerHttp2Session & {session: Session}
 

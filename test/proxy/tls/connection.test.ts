@@ -3,12 +3,13 @@
 import {execFile} from 'node:child_process'
 import {connect, type Socket} from 'node:net'
 import {connect as connectTls} from 'node:tls'
+import type {Worker} from 'node:worker_threads'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {Scope} from '../../../src/base/scope.ts'
 import {authorityOf} from '../../helpers/authority.ts'
 import {hasOpenssl} from '../../helpers/certificates.ts'
-import {clientOf} from '../../helpers/client.ts'
+import {clientOf, exchange, getAndClose} from '../../helpers/client.ts'
 import {OK, originOf, originThatAnswers} from '../../helpers/origin.ts'
 import {type ProxyOptions, proxyOf, type SnapshotOptions} from '../../helpers/proxy.ts'
 import {scoped} from '../../helpers/scoped.ts'
@@ -253,6 +254,23 @@ check(
     assert.match(await (await waiting).ask(GET, true), /ok$/)
     plane.setPendingNames([])
     assert.is((await below).name, 'default.test', 'the order was given up')
+  }),
+)
+
+check(
+  'a worker that takes the place of a dead one has the certificates and the challenges',
+  scoped(async scope => {
+    const threads: Worker[] = []
+    const onWorker = (worker: Worker) => void threads.push(worker)
+    process.on('worker', onWorker)
+    scope.defer(() => process.off('worker', onWorker))
+    const origin = await originThatAnswers(scope, OK)
+    const {httpsPort, port, plane} = await secured(scope, origin.url)
+    await plane.setChallenges([{host: 'x.localhost', token: 't', keyAuthorization: 't.thumb'}])
+    await threads[0]?.terminate()
+    await until('the replacement', () => plane.workers()[0]?.restarts === 1 && plane.workers()[0]?.state === 'serving')
+    assert.match(await (await secureTo(scope, httpsPort)).ask(GET, true), /ok$/)
+    assert.match(await exchange(scope, port, getAndClose('/.well-known/acme-challenge/t')), /t\.thumb$/)
   }),
 )
 
