@@ -1,9 +1,11 @@
 // One request and its answer: a flat record, every field set once in the constructor, so that the functions around it see
 // one shape. It keeps the route and the origin it was given, whatever is reloaded meanwhile.
 
-import {ERRORS, IN_FLIGHT, REQUESTS} from '../scoreboard/segment.ts'
+import {CLIENT_GONE, countAnswer} from '../scoreboard/answers.ts'
+import {ERRORS, IN_FLIGHT, LATENCIES, LATENCY_MEAN, LATENCY_SUM, REQUESTS} from '../scoreboard/segment.ts'
+import type {Logged} from './access-log.ts'
 import {settleCircuit} from './circuit.ts'
-import {blamesInstance, type FailureCode} from './failure.ts'
+import {blamesInstance, FAILURES, type FailureCode} from './failure.ts'
 import type {ChunkScanner} from './http1/chunked.ts'
 import type {ClientConnection} from './http1/client.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
@@ -16,6 +18,9 @@ import type {WaitQueue} from './wait-queue.ts'
 
 /** Long enough for a restart of an instance, short enough for somebody who waits. */
 const RETRY_AFTER_S = 5
+
+/** How much the latest try counts in the moving mean of an instance. */
+const MEAN_SHARE = 1 / 16
 
 /** Who is answered, as those who forward an exchange see it: a client's connection, or a copy that throws answers away. */
 export type Downstream = Pick<
@@ -99,6 +104,21 @@ export class Exchange {
   /** The pool whose circuit is told how this ends, and whether this is its probe. */
   circuit: PoolEntry | null = null
   isProbe = false
+  /** Tries at instances. */
+  attempts = 0
+  /** What the access log keeps of the request; null: it writes nothing. */
+  logged: Logged | null = null
+
+  // Times of performance.now(); 0 is not yet.
+  readonly beganMs = performance.now()
+  /** The try under way. */
+  attemptMs = 0
+  /** The head of the answer. */
+  answeredMs = 0
+  endedMs = 0
+  /** Of the bodies, as they came and went. */
+  bytesIn = 0
+  bytesOut = 0
 
   // Of the answer.
   status = 0
@@ -142,12 +162,29 @@ export function countAttempt(exchange: Exchange, member: MemberEntry): boolean {
   const {origin, maxInFlight} = member
   if (maxInFlight === 0) Atomics.add(origin.loads, origin.load, 1)
   else if (!takePlace(origin, maxInFlight)) return false
+  // The first try of a request that need not wait begins with it.
+  exchange.attemptMs = exchange.attempts === 0 && exchange.queue === null ? exchange.beganMs : performance.now()
+  exchange.attempts++
   exchange.member = member
   exchange.attempted = member
   exchange.origin = origin
   add(origin.counters, origin.record + REQUESTS, 1)
   add(origin.counters, origin.record + IN_FLIGHT, 1)
   return true
+}
+
+/** The head of an answer has come, which is what the latency of an instance is measured by: its body may go on for hours. */
+export function noteAnswer(exchange: Exchange): void {
+  const {origin} = exchange
+  exchange.answeredMs = performance.now()
+  if (origin === null) return
+  const {counters, record} = origin
+  const ms = exchange.answeredMs - exchange.attemptMs
+  const mean = counters[record + LATENCY_MEAN] as number
+  const count = counters[record + LATENCIES] as number
+  counters[record + LATENCY_MEAN] = count === 0 ? ms : mean + (ms - mean) * MEAN_SHARE
+  counters[record + LATENCIES] = count + 1
+  counters[record + LATENCY_SUM] = (counters[record + LATENCY_SUM] as number) + ms
 }
 
 /**
@@ -178,10 +215,28 @@ export function finishExchange(exchange: Exchange): void {
   if (exchange.queue !== null) exchange.queue.leave(exchange)
   if (exchange.circuit !== null) settleCircuit(exchange, outcomeOf(exchange))
   endAttempt(exchange, exchange.status >= 500 && !exchange.isAbandoned)
-  const route = exchange.route
+  if (exchange.endedMs === 0) exchange.endedMs = performance.now()
+  const {route, client} = exchange
+  const {answers, answersAt} = route ?? client.thread.unrouted
+  const ms = (exchange.status === 101 ? exchange.answeredMs : exchange.endedMs) - exchange.beganMs
+  countAnswer(answers, answersAt, exchange.method, statusOf(exchange), ms)
+  if (exchange.logged !== null) client.thread.access?.write(exchange, exchange.logged)
   if (!route) return
   add(route.counters, route.record + IN_FLIGHT, -1)
   if (exchange.status >= 500) add(route.counters, route.record + ERRORS, 1)
+}
+
+/** In the books too: bytes that were answered, and were no request. */
+export function countRefusal(client: Pick<Downstream, 'thread' | 'address'>, code: FailureCode): void {
+  const {access, unrouted} = client.thread
+  const {status} = FAILURES[code]
+  countAnswer(unrouted.answers, unrouted.answersAt, '', status, 0)
+  if (access !== null) access.writeRefusal(client, code, status)
+}
+
+/** What the client was answered, or that it did not wait for it. */
+export function statusOf({status}: Exchange): number {
+  return status === 0 ? CLIENT_GONE : status
 }
 
 // ---

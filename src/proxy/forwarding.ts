@@ -57,6 +57,12 @@ export function isLoop(via: string, pseudonym: string): boolean {
   return via !== '' && via.split(',').some(hop => hop.trim().split(/\s+/)[1] === pseudonym)
 }
 
+/** The trace that a traceparent names (W3C trace-context §3.2); null when it is none that may be continued. */
+export function traceOf(traceparent: string): {readonly id: string; readonly flags: string} | null {
+  const [, id = '', span = '', flags = ''] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent) ?? []
+  return id === '' || /^0+$/.test(id) || /^0+$/.test(span) ? null : {id, flags}
+}
+
 // ---
 
 // RFC 7239 §6: an IPv6 address stands in brackets and quotes.
@@ -64,12 +70,9 @@ function node(address: string): string {
   return address.includes(':') ? `"[${address}]"` : address
 }
 
-// W3C trace-context §3.2: a new span of the client's trace, or the first of a new one when its field is not valid.
+// A new span of the client's trace, or the first of a new one when its field is not valid.
 function nextTraceparent(given: string): string {
   const span = randomBytes(8).toString('hex')
-  const match = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(given)
-  const trace = match?.[1]
-  if (!trace || /^0+$/.test(trace) || /^0+$/.test(match?.[2] ?? ''))
-    return `00-${randomBytes(16).toString('hex')}-${span}-00`
-  return `00-${trace}-${span}-${match?.[3]}`
+  const trace = traceOf(given)
+  return trace === null ? `00-${randomBytes(16).toString('hex')}-${span}-00` : `00-${trace.id}-${span}-${trace.flags}`
 }

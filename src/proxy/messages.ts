@@ -4,6 +4,7 @@
 import type {Address} from '../base/address.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {ForwardHeaders, Host, Instance, Member, Pool, Route, ServiceRoute} from '../snapshot/snapshot.ts'
+import type {AccessLogOptions} from './access-log.ts'
 import type {Edge} from './edge.ts'
 import type {TicketKeys} from './tls/certificates.ts'
 
@@ -20,6 +21,10 @@ export type WorkerStart = {
   readonly doors: SharedArrayBuffer
   readonly doorsSeed: number
   readonly ticketKeys: TicketKeys
+  /** How the workers are; see scoreboard/gauges.ts. */
+  readonly gauges: SharedArrayBuffer
+  /** What is written of each exchange; null: nothing. */
+  readonly access: AccessLogOptions | null
 }
 
 export type ToWorker =
@@ -46,6 +51,10 @@ export type ToWorker =
   | {readonly kind: 'challenges'; readonly answers: readonly ChallengeAnswer[]}
   | {readonly kind: 'addresses'; readonly host: string; readonly addresses: readonly string[]; readonly reason: string}
   | {readonly kind: 'drain'; readonly withinMs: number}
+  /** Opens the file of the access log again: it was moved away. */
+  | {readonly kind: 'reopen'}
+  /** Lines were taken; the next may follow. */
+  | {readonly kind: 'logged'}
 
 export type FromWorker =
   | {readonly kind: 'started'}
@@ -56,6 +65,8 @@ export type FromWorker =
   | {readonly kind: 'drained'}
   /** No answer: a certificate was asked for that cannot be used. */
   | {readonly kind: 'unusable'; readonly certificate: string; readonly why: string}
+  /** Whole lines of the access log, for stdout; answered with 'logged'. */
+  | {readonly kind: 'log'; readonly lines: string}
 
 /** Where requests are taken, and how they are matched there: by host and prefix, or by the slug of a service. */
 export type Listener = {readonly kind: 'http' | 'https' | 'service'; readonly address: Address}
@@ -73,6 +84,6 @@ export type WirePool = Omit<Pool, 'members'> & {readonly members: readonly WireM
 export type WireMember = Member & {readonly slot: number}
 
 /** What has a scoreboard of its own. */
-export type BoardName = 'routes' | 'instances' | 'pools' | 'members'
+export type BoardName = 'routes' | 'instances' | 'pools' | 'members' | 'answers'
 
 export type WireInstance = Instance & {readonly slot: number}

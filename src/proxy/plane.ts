@@ -9,15 +9,38 @@ import type {Clock} from '../base/clock.ts'
 import {AppError, codeOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {withPool} from '../router/with-pool.ts'
+import {
+  answersLane,
+  answersRecord,
+  clearAnswers,
+  createAnswersSegment,
+  DURATION_BOUNDS_MS,
+  readAnswers,
+} from '../scoreboard/answers.ts'
 import {type Board, createBoard} from '../scoreboard/board.ts'
 import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
+import {
+  ACCEPTED,
+  ACTIVE_MS,
+  CONNECTIONS,
+  COPIES,
+  clearGauges,
+  createGauges,
+  gaugesOf,
+  HEAP_BYTES,
+  LAG_MS,
+  LOG_DROPPED,
+  LOGGED,
+  TURNED_AWAY,
+} from '../scoreboard/gauges.ts'
 import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
 import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import {sharedNow} from '../scoreboard/time.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
-import type {DataPlane, Listeners, PoolState, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
+import type {DataPlane, Listeners, PoolState, Resolved, WorkerGauges, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {AccessLogOptions} from './access-log.ts'
 import {comingMembers} from './coming-members.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
@@ -39,6 +62,9 @@ export type PlaneOptions = {
   readonly log: Log
   /** Called when a worker has died or has come back. */
   readonly onWorkers?: () => void
+  readonly access?: AccessLogOptions | null
+  /** Gets lines of the access log that are for stdout; `taken` asks for the next ones. */
+  readonly onLines?: (lines: string, taken: () => void) => void
 }
 
 /** The first replacement comes at once, the next ones after 100 ms, 200 ms, … at most this. */
@@ -61,8 +87,14 @@ type Seat = {
 export function createDataPlane(options: PlaneOptions): DataPlane {
   const {http, https = null, service = null, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
+  const answers = createAnswers(count)
+  const routes = createBoard(count, 'counters', answers.clear)
+  // Of requests that no route has taken.
+  routes.slotOf(UNROUTED)
+  const gauges = createGauges(count)
   const boards: Boards = {
-    routes: createBoard(count),
+    routes,
+    answers: {segments: () => answers.segments(routes.segments().length)},
     instances: createBoard(count, 'loads'),
     pools: createBoard(count, 'states'),
     members: createBoard(1, 'states'),
@@ -82,11 +114,13 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   let isEnding = false
 
   function start(index: number, onEnd: (error: Error | null) => void): WorkerThread {
+    const {access = null, onLines = (_: string, taken: () => void) => taken()} = options
     const thread = startWorker(
-      {lane: index, lanes: count, edge, doors, doorsSeed, ticketKeys: ticketKeys.current()},
+      {lane: index, lanes: count, edge, doors, doorsSeed, ticketKeys: ticketKeys.current(), gauges, access},
       boards,
       onEnd,
       (certificate, why) => log.error('a certificate cannot be used', {certificate, why, worker: index}),
+      onLines,
     )
     thread.setPendingNames(pendingNames)
     return thread
@@ -110,6 +144,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     boards.instances.forgetInFlight(dead.index)
     for (const segment of boards.pools.segments()) forgetInPools(new Int32Array(segment), dead.index)
     clearDoorsLane(doors, dead.index, count)
+    clearGauges(gauges, dead.index)
     if (isEnding) return
     if (clock.now() - dead.startedMs > RECOVERED_MS) dead.failures = 0
     const waitMs = dead.failures === 0 ? 0 : Math.min(BACK_OFF_MAX_MS, 100 * 2 ** (dead.failures - 1))
@@ -151,7 +186,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   // A slot that nobody uses any more is given to another.
   function retain(next: Snapshot): void {
     const now = clock.now()
-    boards.routes.retain([...next.routes.map(({id}) => id), ...next.services.map(serviceRouteId)], now)
+    boards.routes.retain([UNROUTED, ...next.routes.map(({id}) => id), ...next.services.map(serviceRouteId)], now)
     boards.instances.retain(
       next.instances.map(({key}) => key),
       now,
@@ -244,6 +279,16 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       seats.map(({index, state, restarts, thread}) => ({index, state, restarts, revision: thread.revision()})),
     routeStats: id => boards.routes.read(id),
     instanceStats: key => boards.instances.read(key),
+    latencyOf: key => boards.instances.readLatency(key),
+    answersOf(id) {
+      const slot = boards.routes.find(id ?? UNROUTED)
+      return slot === undefined ? null : answers.read(slot)
+    },
+    durationBoundsMs: DURATION_BOUNDS_MS,
+    workerGauges: index => describeGauges(gaugesOf(gauges, index)),
+    reopenLogs() {
+      for (const {thread} of seats) thread.reopenLog()
+    },
     async drain(withinMs) {
       isEnding = true
       ticketKeys.close()
@@ -258,6 +303,43 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
 }
 
 // ---
+
+/** The slot that requests without a route are counted in: no id of a route is empty. */
+const UNROUTED = ''
+
+// Segments beside those of the routes, one for each.
+function createAnswers(lanes: number) {
+  const segments: SharedArrayBuffer[] = []
+  const views: Float64Array[][] = []
+  const lanesOf = (slot: number) => views[segmentOf(slot)] ?? []
+  return {
+    segments(count: number): readonly SharedArrayBuffer[] {
+      while (segments.length < count) {
+        const segment = createAnswersSegment(lanes)
+        segments.push(segment)
+        views.push(Array.from({length: lanes}, (_, lane) => answersLane(segment, lane)))
+      }
+      return segments
+    },
+    read: (slot: number) => readAnswers(lanesOf(slot), answersRecord(slot)),
+    clear: (slot: number) => clearAnswers(lanesOf(slot), answersRecord(slot)),
+  }
+}
+
+function describeGauges(gauges: Float64Array): WorkerGauges {
+  const at = (field: number) => gauges[field] ?? 0
+  return {
+    connections: at(CONNECTIONS),
+    accepted: at(ACCEPTED),
+    turnedAway: at(TURNED_AWAY),
+    lagMs: at(LAG_MS),
+    activeMs: at(ACTIVE_MS),
+    heapBytes: at(HEAP_BYTES),
+    linesLogged: at(LOGGED),
+    linesDropped: at(LOG_DROPPED),
+    copies: at(COPIES),
+  }
+}
 
 function setMemberGate(board: Board, member: string, bit: number, isSet: boolean): void {
   const {states, at} = memberStates(board, member)

@@ -3,6 +3,7 @@
 
 import {createHostIndex, type HostIndex} from '../router/host-index.ts'
 import {addPrefix, addRoute, createHostRoutes, createRouting, type HostRoutes, type Routing} from '../router/routing.ts'
+import {answersLane, answersRecord, privateAnswers} from '../scoreboard/answers.ts'
 import type {CircuitRule} from '../scoreboard/circuit.ts'
 import {memberRecord} from '../scoreboard/member.ts'
 import {poolRecord} from '../scoreboard/pool.ts'
@@ -51,12 +52,20 @@ export class RouteEntry {
   /** This worker's counters, and where the record of this route begins in them. */
   readonly counters: Float64Array
   readonly record: number
+  /** The same of its answers. */
+  readonly answers: Float64Array
+  readonly answersAt: number
+  /** Name of the variant that this entry stands for; '' for the route itself. */
+  readonly variant: string
+  /** What the access log writes of it for every request, made when it is first asked for; '' before. */
+  logged = ''
 
   constructor(
     route: WireRoute,
     pool: PoolEntry | null,
-    counters: Float64Array,
+    books: RouteBooks,
     budget: RetryBudget | null,
+    variant: string,
     choice: Choice | null = null,
     mirror: RouteEntry['mirror'] = null,
   ) {
@@ -70,10 +79,16 @@ export class RouteEntry {
     this.budget = budget
     this.choice = choice
     this.mirror = mirror
-    this.counters = counters
+    this.counters = books.counters
     this.record = recordOf(route.slot)
+    this.answers = books.answers
+    this.answersAt = answersRecord(route.slot)
+    this.variant = variant
   }
 }
+
+/** What a worker counts of the routes of one segment. */
+type RouteBooks = {readonly counters: Float64Array; readonly answers: Float64Array}
 
 /** Entries that stand for a route with another destination; they share its counters. */
 export type Choice = {
@@ -293,6 +308,7 @@ export type LiveState = {
   readonly addresses: Map<string, {addresses: readonly string[]; reason: string}>
   readonly ticks: Ticks
   readonly routeLanes: Float64Array[]
+  readonly answerLanes: Float64Array[]
   readonly instanceBooks: InstanceBooks[]
   readonly poolStates: Int32Array[]
   /** Requests that wait, by the key of the pool; those of older tables wait with those of newer ones. */
@@ -308,6 +324,7 @@ export function createLiveState(lane: number, ticks: Ticks): LiveState {
     budgets: new Map(),
     addresses: new Map(),
     routeLanes: [],
+    answerLanes: [],
     instanceBooks: [],
     poolStates: [],
     queues: new Map(),
@@ -319,6 +336,9 @@ export function addSegment(state: LiveState, board: BoardName, buffer: SharedArr
   switch (board) {
     case 'routes':
       state.routeLanes.push(laneOf(buffer, state.lane))
+      return
+    case 'answers':
+      state.answerLanes.push(answersLane(buffer, state.lane))
       return
     case 'instances':
       state.instanceBooks.push({
@@ -334,6 +354,14 @@ export function addSegment(state: LiveState, board: BoardName, buffer: SharedArr
     case 'members':
       state.memberStates.push(new Int32Array(buffer))
   }
+}
+
+/** Where requests without a route are counted: the first slot, which the data plane keeps for them. */
+export function unroutedIn({
+  answerLanes,
+}: LiveState): {readonly answers: Float64Array; readonly answersAt: number} | null {
+  const [answers] = answerLanes
+  return answers === undefined ? null : {answers, answersAt: answersRecord(0)}
 }
 
 export type TableBuilder = {
@@ -377,8 +405,10 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
         const route = routeOf(service)
         const pool = pools.get(service.pool)
         const counters = state.routeLanes[segmentOf(service.slot)]
-        if (!pool || !counters) throw new Error(`service ${service.slug} came before its pool or its counters`)
-        const entry = new RouteEntry(route, pool, counters, null)
+        const answers = state.answerLanes[segmentOf(service.slot)]
+        if (!pool || !counters || !answers)
+          throw new Error(`service ${service.slug} came before its pool or its counters`)
+        const entry = new RouteEntry(route, pool, {counters, answers}, null, '')
         byId.set(route.id, entry)
         addPrefix(services, route.prefix, entry)
       }
@@ -386,8 +416,9 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     addRoutes(routes) {
       for (const route of routes) {
         const counters = state.routeLanes[segmentOf(route.slot)]
-        if (!counters) throw new Error(`route ${route.id} came before its counters`)
-        const entry = createEntry(route, pools, counters, budgetOf(state, route, counters))
+        const answers = state.answerLanes[segmentOf(route.slot)]
+        if (!counters || !answers) throw new Error(`route ${route.id} came before its counters`)
+        const entry = createEntry(route, pools, {counters, answers}, budgetOf(state, route, counters))
         byId.set(route.id, entry)
         addRoute(routing, route.host, route.prefix, entry)
       }
@@ -416,25 +447,27 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
 function createEntry(
   route: WireRoute,
   pools: ReadonlyMap<string, PoolEntry>,
-  counters: Float64Array,
+  books: RouteBooks,
   budget: RetryBudget | null,
+  variant = '',
 ): RouteEntry {
   const {action, variants, mirror} = route
   const pool = action.kind === 'forward' ? pools.get(action.pool) : null
   if (pool === undefined) throw new Error(`route ${route.id} came before its pool`)
   const shadow = mirror && {share: mirror.share, entry: createShadow(route, mirror.pool, pools)}
   if (variants.length === 0 && action.kind !== 'split')
-    return new RouteEntry(route, pool, counters, budget, null, shadow)
-  const instead = (other: Action) => createEntry({...route, action: other, variants: []}, pools, counters, budget)
+    return new RouteEntry(route, pool, books, budget, variant, null, shadow)
+  const instead = (other: Action, name: string) =>
+    createEntry({...route, action: other, variants: []}, pools, books, budget, name)
   // What has no share must not look like a place where a tunnel may stay.
   const parts = action.kind === 'split' ? action.parts.filter(({share}) => share > 0) : []
   const choice: Choice = {
     variants,
-    ofVariants: variants.map(variant => instead(variant.action)),
+    ofVariants: variants.map(({action: other, name}) => instead(other, name)),
     parts,
-    ofParts: parts.map(part => instead({kind: 'forward', pool: part.pool})),
+    ofParts: parts.map(part => instead({kind: 'forward', pool: part.pool}, variant)),
   }
-  return new RouteEntry(route, pool, counters, budget, choice, shadow)
+  return new RouteEntry(route, pool, books, budget, variant, choice, shadow)
 }
 
 // Copies are sent as the route sends its requests, and are counted nowhere but at their instances.
@@ -447,7 +480,7 @@ function createShadow(route: WireRoute, pool: string, pools: ReadonlyMap<string,
     retry: null,
     slot: 0,
   }
-  return createEntry(copied, pools, new Float64Array(FIELDS), null)
+  return createEntry(copied, pools, {counters: new Float64Array(FIELDS), answers: privateAnswers()}, null)
 }
 
 function destinationsOf(entry: RouteEntry): RouteEntry[] {

@@ -1,7 +1,10 @@
 // What one worker thread knows: the table in use, the clock, and the scratch records of its parsers.
 
 import {createHostIndex, type HostIndex} from '../router/host-index.ts'
+import {privateAnswers} from '../scoreboard/answers.ts'
 import {type Doors, openDoors} from '../scoreboard/doors.ts'
+import {gaugesOf} from '../scoreboard/gauges.ts'
+import type {AccessLog} from './access-log.ts'
 import type {Challenges} from './challenge.ts'
 import type {Edge} from './edge.ts'
 import type {ClientConnection} from './http1/client.ts'
@@ -34,6 +37,11 @@ export class Thread {
   httpsPort = 0
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
+  readonly gauges: Float64Array
+  /** null: nothing is written of an exchange. */
+  access: AccessLog | null = null
+  /** Where requests are counted that no route has taken. */
+  unrouted: {readonly answers: Float64Array; readonly answersAt: number} = {answers: privateAnswers(), answersAt: 0}
   /** Copies for mirrors that are under way. */
   copies = 0
   table: Table = emptyTable()
@@ -43,10 +51,11 @@ export class Thread {
   onEmpty: (() => void) | null = null
 
   constructor(
-    {lane, lanes, edge, doors, doorsSeed, ticketKeys}: WorkerStart,
+    {lane, lanes, edge, doors, doorsSeed, ticketKeys, gauges}: Omit<WorkerStart, 'access'>,
     onUnusable: (certificate: string, why: string) => void,
   ) {
     this.edge = edge
+    this.gauges = gaugesOf(gauges, lane)
     this.live = createLiveState(lane, this.ticks)
     this.doors = openDoors(doors, lane, lanes, doorsSeed, {total: edge.maxConnections, perClient: edge.perClient})
     this.trust = createTrust(edge.trustedProxies)

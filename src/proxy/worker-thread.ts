@@ -20,7 +20,10 @@ import {
 import {serviceRouteId} from './service-route.ts'
 import type {TicketKeys} from './tls/certificates.ts'
 
-export type Boards = Readonly<Record<BoardName, Board>>
+export type Boards = Readonly<Record<Exclude<BoardName, 'answers'>, Board>> & {
+  /** In the slots of `routes`. */
+  readonly answers: Pick<Board, 'segments'>
+}
 
 export type WorkerThread = {
   /** Revision that it serves; '' before the first. */
@@ -36,6 +39,8 @@ export type WorkerThread = {
   setChallenges(answers: readonly ChallengeAnswer[]): Promise<void>
   setPendingNames(names: readonly string[]): void
   setTicketKeys(keys: TicketKeys): void
+  /** Opens the file of its access log again. */
+  reopenLog(): void
   setAddresses(host: string, addresses: readonly string[], reason: string): void
   /** Resolves when the last request is answered, or after `withinMs`, or when it is gone. */
   drain(withinMs: number): Promise<void>
@@ -54,9 +59,10 @@ export function startWorker(
   boards: Boards,
   onExit: (error: Error | null) => void,
   onUnusable: (certificate: string, why: string) => void,
+  onLines: (lines: string, taken: () => void) => void,
 ): WorkerThread {
   const worker = new Worker(ENTRY, {workerData: start})
-  const sentSegments = {routes: 0, instances: 0, pools: 0, members: 0}
+  const sentSegments = {routes: 0, answers: 0, instances: 0, pools: 0, members: 0}
   let waiting: {resolve: (message: FromWorker) => void; reject: (error: Error) => void} | null = null
   let failure: Error | null = null
   let gone = false
@@ -67,6 +73,10 @@ export function startWorker(
     if (message.kind === 'started') return
     if (message.kind === 'unusable') {
       onUnusable(message.certificate, message.why)
+      return
+    }
+    if (message.kind === 'log') {
+      onLines(message.lines, () => send({kind: 'logged'}))
       return
     }
     const {resolve} = waiting ?? {}
@@ -101,6 +111,7 @@ export function startWorker(
     const instances = (from: number) =>
       snapshot.instances.slice(from, from + CHUNK).map(instance => wireInstance(boards, instance))
     const routes = (from: number) => snapshot.routes.slice(from, from + CHUNK).map(route => wireRoute(boards, route))
+    sendSegments()
     await ask({kind: 'begin', revision: snapshot.revision, forward: snapshot.forward})
     for (let from = 0; from < snapshot.instances.length; from += CHUNK) {
       const chunk = instances(from)
@@ -130,7 +141,7 @@ export function startWorker(
   }
 
   function sendSegments(): void {
-    for (const board of ['routes', 'instances', 'pools', 'members'] as const) {
+    for (const board of ['routes', 'answers', 'instances', 'pools', 'members'] as const) {
       const segments = boards[board].segments()
       for (const buffer of segments.slice(sentSegments[board])) send({kind: 'segment', board, buffer})
       sentSegments[board] = segments.length
@@ -179,6 +190,7 @@ export function startWorker(
       }),
     setPendingNames: names => send({kind: 'pendingNames', names}),
     setTicketKeys: keys => send({kind: 'ticketKeys', keys}),
+    reopenLog: () => send({kind: 'reopen'}),
     setAddresses: (host, addresses, reason) => send({kind: 'addresses', host, addresses, reason}),
     async drain(withinMs) {
       await inTurn(() => ask({kind: 'drain', withinMs})).catch(() => {})

@@ -7,18 +7,34 @@ import type {Certificate} from '../snapshot/certificate.ts'
 import {createChallenges} from './challenge.ts'
 import {listen} from './listener.ts'
 import type {FromWorker, Listener, ToWorker, WirePool, WorkerStart} from './messages.ts'
-import {addSegment, buildTable, hasMember, isSameRoute, replaceMembers, type Table, type TableBuilder} from './table.ts'
+import {openAccessLog} from './open-access-log.ts'
+import {
+  addSegment,
+  buildTable,
+  hasMember,
+  isSameRoute,
+  replaceMembers,
+  type Table,
+  type TableBuilder,
+  unroutedIn,
+} from './table.ts'
 import {Thread} from './thread.ts'
 import {TICK_MS} from './ticks.ts'
+import {createWorkerGauges} from './worker-gauges.ts'
 
 /** Idle connections to instances are looked through every so many ticks. */
 const TRIM_TICKS = 10
 
-const thread = new Thread(workerData as WorkerStart, (certificate, why) => say({kind: 'unusable', certificate, why}))
+const start = workerData as WorkerStart
+const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
+const accessLog = start.access && openAccessLog(start.access, thread.gauges, lines => say({kind: 'log', lines}))
+thread.access = accessLog?.log ?? null
+const noteGauges = createWorkerGauges(thread, () => thread.copies)
 const servers: Server[] = []
 const received: Certificate[] = []
 let builder: TableBuilder | null = null
 let ticks = 0
+let isLeaving = false
 
 setInterval(tick, TICK_MS)
 parentPort?.on('message', (message: ToWorker) => void receive(message))
@@ -34,6 +50,7 @@ async function receive(message: ToWorker): Promise<void> {
   switch (message.kind) {
     case 'segment':
       addSegment(thread.live, message.board, message.buffer)
+      if (message.board === 'answers') thread.unrouted = unroutedIn(thread.live) ?? thread.unrouted
       return
     case 'begin':
       builder = buildTable(thread.live, message.revision, message.forward)
@@ -81,6 +98,10 @@ async function receive(message: ToWorker): Promise<void> {
       return setAddresses(message.host, message.addresses, message.reason)
     case 'drain':
       return drain(message.withinMs)
+    case 'reopen':
+      return thread.access?.reopen()
+    case 'logged':
+      return accessLog?.taken()
   }
 }
 
@@ -131,6 +152,8 @@ function setAddresses(host: string, addresses: readonly string[], reason: string
 
 function tick(): void {
   thread.ticks.tick()
+  thread.access?.tick()
+  noteGauges()
   if (++ticks % TRIM_TICKS !== 0) return
   for (const origin of thread.live.origins.values()) origin.trim(thread.ticks.nowMs)
 }
@@ -143,12 +166,27 @@ function drain(withinMs: number): void {
     client.tunnel?.retire(withinMs)
   }
   for (const handshake of thread.handshakes) if (!handshake.hasBegun()) handshake.socket.destroy()
-  const drained = () => say({kind: 'drained'})
   for (const session of thread.sessions) session.close()
   if (thread.isEmpty()) {
-    drained()
+    leave()
     return
   }
-  thread.onEmpty = drained
-  setTimeout(drained, withinMs)
+  thread.onEmpty = leave
+  setTimeout(cutOff, withinMs)
+}
+
+// What is still under way ends here, and is written as such.
+function cutOff(): void {
+  for (const {socket} of thread.handshakes) socket.destroy()
+  for (const client of thread.clients) client.socket.destroy()
+  for (const {http2} of thread.sessions) http2.destroy()
+  if (thread.isEmpty()) leave()
+}
+
+// The lines of the last requests are written before anybody may end this thread.
+function leave(): void {
+  if (isLeaving) return
+  isLeaving = true
+  if (thread.access === null) say({kind: 'drained'})
+  else void thread.access.end().then(() => say({kind: 'drained'}))
 }

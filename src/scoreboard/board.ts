@@ -9,6 +9,9 @@ import {
   ERRORS,
   FIELDS,
   IN_FLIGHT,
+  LATENCIES,
+  LATENCY_MEAN,
+  LATENCY_SUM,
   laneOf,
   loadOf,
   loadsOf,
@@ -27,6 +30,9 @@ export type Counters = {
   copiesDropped: number
 }
 
+/** Of the tries at an instance that were answered: the moving mean is null before the first. */
+export type Latency = {readonly meanMs: number | null; readonly sumMs: number; readonly count: number}
+
 export type Board = {
   /** The slot of a key; a new key gets a free one and may add a segment. */
   slotOf(key: string): number
@@ -36,6 +42,7 @@ export type Board = {
   retain(keys: Iterable<string>, nowMs: number): void
   segments(): readonly SharedArrayBuffer[]
   read(key: string): Counters
+  readLatency(key: string): Latency
   /** A worker that died leaves requests that never end: its lane's in-flight numbers are set to zero. */
   forgetInFlight(lane: number): void
 }
@@ -46,7 +53,12 @@ const RETIRED_MS = 10 * 60_000
 /** 'counters': each worker's numbers, and with 'loads' those under way of all together; 'states': 32-bit numbers of any kind. */
 export type BoardKind = 'counters' | 'loads' | 'states'
 
-export function createBoard(lanes: number, kind: BoardKind = 'counters'): Board {
+/** `onRelease` is told of every slot that becomes free, so that what others keep of it can be cleared. */
+export function createBoard(
+  lanes: number,
+  kind: BoardKind = 'counters',
+  onRelease: (slot: number) => void = () => {},
+): Board {
   const segments: SharedArrayBuffer[] = []
   const views: Float64Array[][] = []
   const slots = new Map<string, number>()
@@ -77,6 +89,7 @@ export function createBoard(lanes: number, kind: BoardKind = 'counters'): Board 
     if (segment) Atomics.store(loadsOf(segment), loadOf(slot), 0)
     slots.delete(key)
     retiredAt.delete(key)
+    onRelease(slot)
     free.push(slot)
   }
 
@@ -110,8 +123,18 @@ export function createBoard(lanes: number, kind: BoardKind = 'counters'): Board 
         inFlight: count(IN_FLIGHT),
         bytesIn: count(BYTES_IN),
         bytesOut: count(BYTES_OUT),
-        copiesDropped: count(COPIES_DROPPED),
+        copiesDropped: kind === 'loads' ? 0 : count(COPIES_DROPPED),
       }
+    },
+    // Each worker has a mean of its own: they count as much as the worker has been answered.
+    readLatency(key) {
+      const slot = slots.get(key)
+      if (slot === undefined) return {meanMs: null, sumMs: 0, count: 0}
+      const count = sum(slot, LATENCIES)
+      let weighed = 0
+      for (const lane of views[segmentOf(slot)] ?? [])
+        weighed += (lane[recordOf(slot) + LATENCY_MEAN] ?? 0) * (lane[recordOf(slot) + LATENCIES] ?? 0)
+      return {meanMs: count === 0 ? null : weighed / count, sumMs: sum(slot, LATENCY_SUM), count}
     },
     forgetInFlight(lane) {
       for (const [index, lanesOfSegment] of views.entries()) {

@@ -21,6 +21,10 @@ export const BYTES_IN = 3
 export const BYTES_OUT = 4
 /** Copies for a mirror that were not made. */
 export const COPIES_DROPPED = 5
+/** Of instances: milliseconds from a try to the head of its answer, a moving mean, all of them together, and how many. */
+export const LATENCY_MEAN = 5
+export const LATENCY_SUM = 6
+export const LATENCIES = 7
 
 export function createSegment(lanes: number): SharedArrayBuffer {
   return new SharedArrayBuffer(lanes * SLOTS * FIELDS * Float64Array.BYTES_PER_ELEMENT + LOADS_BYTES)

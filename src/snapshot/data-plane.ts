@@ -38,6 +38,15 @@ export type DataPlane = {
   workers(): readonly WorkerStats[]
   routeStats(id: string): Counted
   instanceStats(key: string): Counted
+  latencyOf(key: string): Latency
+  /** What a route has answered, or, of null, what was answered without one; null: it has no record yet. */
+  answersOf(id: string | null): Answered | null
+  /** Upper bounds of the buckets of `answersOf`; a last bucket takes what is slower. */
+  readonly durationBoundsMs: readonly number[]
+  /** Of the worker with this index. */
+  workerGauges(index: number): WorkerGauges
+  /** The files of the access log were moved away. */
+  reopenLogs(): void
   /** Takes no new connections, finishes what is under way, at most `withinMs`, then ends the workers. */
   drain(withinMs: number): Promise<void>
 }
@@ -85,4 +94,36 @@ export type Counted = {
   readonly bytesOut: number
   /** Requests that a mirror should have got and did not: too long, too many at once, or nobody to take them. */
   readonly copiesDropped: number
+}
+
+/** From a try at an instance to the head of its answer. */
+export type Latency = {
+  /** A moving mean of all workers; null before the first answer. */
+  readonly meanMs: number | null
+  readonly sumMs: number
+  readonly count: number
+}
+
+export type Answered = {
+  /** Status 0, method 'other': pairs for which there was no room. */
+  readonly counts: readonly {readonly method: string; readonly status: number; readonly count: number}[]
+  /** Of each bucket by itself. */
+  readonly buckets: readonly number[]
+  readonly sumMs: number
+}
+
+export type WorkerGauges = {
+  readonly connections: number
+  readonly accepted: number
+  /** Connections above the bounds. */
+  readonly turnedAway: number
+  /** How late its loop was at the most in the last 10 to 20 s. */
+  readonly lagMs: number
+  readonly activeMs: number
+  readonly heapBytes: number
+  /** Lines of the access log. */
+  readonly linesLogged: number
+  readonly linesDropped: number
+  /** Copies for mirrors under way. */
+  readonly copies: number
 }

@@ -3,6 +3,7 @@
 import {type Clock, systemClock} from '../../src/base/clock.ts'
 import {silentLog} from '../../src/base/log.ts'
 import type {Scope} from '../../src/base/scope.ts'
+import type {AccessLogOptions} from '../../src/proxy/access-log.ts'
 import type {Edge} from '../../src/proxy/edge.ts'
 import {createDataPlane} from '../../src/proxy/plane.ts'
 import type {Certificate} from '../../src/snapshot/certificate.ts'
@@ -24,6 +25,8 @@ export type ProxyOptions = {
   /** Serves https with them. */
   readonly certificates?: readonly Certificate[]
   readonly clock?: Clock
+  readonly access?: AccessLogOptions
+  readonly onLines?: (lines: string, taken: () => void) => void
 }
 
 export type SnapshotOptions = {
@@ -81,6 +84,8 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
     edge: {...EDGE, ...options.edge},
     clock: options.clock ?? systemClock,
     log: silentLog,
+    access: options.access ?? null,
+    ...(options.onLines ? {onLines: options.onLines} : {}),
   })
   await plane.start()
   scope.defer(() => plane.drain(0))

@@ -6,8 +6,10 @@ import {listen} from '../../src/proxy/listener.ts'
 import {addSegment, buildTable} from '../../src/proxy/table.ts'
 import {Thread} from '../../src/proxy/thread.ts'
 import {TICK_MS} from '../../src/proxy/ticks.ts'
+import {createAnswersSegment} from '../../src/scoreboard/answers.ts'
 import {type Board, createBoard} from '../../src/scoreboard/board.ts'
 import {createDoorsMemory} from '../../src/scoreboard/doors.ts'
+import {createGauges} from '../../src/scoreboard/gauges.ts'
 import {EDGE, type SnapshotOptions, snapshotOf} from './proxy.ts'
 
 export type ServedThread = {
@@ -26,7 +28,15 @@ export async function threadOf(
   const edge = {...EDGE, ...options.edge}
   const doors = createDoorsMemory(1, edge.perClient !== null)
   const thread = new Thread(
-    {lane: 0, lanes: 1, edge, doors, doorsSeed: 1, ticketKeys: [new Uint8Array(48), new Uint8Array(48)]},
+    {
+      lane: 0,
+      lanes: 1,
+      edge,
+      doors,
+      doorsSeed: 1,
+      ticketKeys: [new Uint8Array(48), new Uint8Array(48)],
+      gauges: createGauges(1),
+    },
     () => {},
   )
   const [routes, instances, members] = [createBoard(1), createBoard(1), createBoard(1)]
@@ -40,6 +50,7 @@ export async function threadOf(
   }))
   for (const buffer of members.segments()) addSegment(thread.live, 'members', buffer)
   for (const buffer of routes.segments()) addSegment(thread.live, 'routes', buffer)
+  for (const _ of routes.segments()) addSegment(thread.live, 'answers', createAnswersSegment(1))
   for (const buffer of instances.segments()) addSegment(thread.live, 'instances', buffer)
   const builder = buildTable(thread.live, snapshot.revision, snapshot.forward)
   builder.addInstances(wireInstances)

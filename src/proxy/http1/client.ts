@@ -3,7 +3,8 @@
 
 import type {Socket} from 'node:net'
 import type {HostRoutes} from '../../router/routing.ts'
-import {type Exchange, finishExchange} from '../exchange.ts'
+import {ACCEPTED, TURNED_AWAY} from '../../scoreboard/gauges.ts'
+import {countRefusal, type Exchange, finishExchange} from '../exchange.ts'
 import {endsConnection, FAILURES, type FailureCode, inServiceMode, textOf} from '../failure.ts'
 import {failureAnswer} from '../respond.ts'
 import type {RouteEntry, Table} from '../table.ts'
@@ -101,6 +102,7 @@ export class ClientConnection implements Timed {
 
   /** A request that cannot be read: there is no telling where the next one begins, so the connection ends. */
   refuse(code: FailureCode): void {
+    countRefusal(this, code)
     this.socket.write(failureAnswer(code, this.thread.ticks.dateField, false, true), 'latin1')
     this.close()
   }
@@ -108,6 +110,7 @@ export class ClientConnection implements Timed {
   /** Gives an answer of our own, whole. */
   answer(exchange: Exchange, bytes: string): void {
     exchange.hasAnswerBegun = true
+    if (exchange.logged !== null) exchange.bytesOut = bytes.length - bytes.indexOf('\r\n\r\n') - 4
     this.socket.write(bytes, 'latin1')
     this.complete(exchange)
   }
@@ -127,6 +130,7 @@ export class ClientConnection implements Timed {
 
   /** Writes a part of the answer; while the client does not keep up, the instance is not read. */
   write(data: string | Buffer): void {
+    if (this.exchange !== null) this.exchange.bytesOut += data.length
     const isFlowing = typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data)
     if (isFlowing) return
     this.exchange?.upstream?.pause()
@@ -245,11 +249,13 @@ export class ClientConnection implements Timed {
 export function acceptClient(thread: Thread, socket: Socket, isService: boolean): void {
   const address = plainAddress(socket.remoteAddress ?? '')
   if (!thread.doors.enter(address)) {
+    thread.gauges[TURNED_AWAY] = (thread.gauges[TURNED_AWAY] ?? 0) + 1
     socket.on('error', onError)
     socket.end(failureAnswer('too-many-connections', thread.ticks.dateField, false, true))
     socket.destroySoon()
     return
   }
+  thread.gauges[ACCEPTED] = (thread.gauges[ACCEPTED] ?? 0) + 1
   serveClient(thread, socket, address, isService, address, null)
 }
 
@@ -324,6 +330,8 @@ function onClose(client: ClientConnection, peer: string): void {
   thread.clients.delete(client)
   client.isClosing = true
   client.pending = null
+  // First, because what a tunnel has moved is told of its exchange.
+  client.tunnel?.onClose()
   const exchange = client.exchange
   if (exchange) {
     client.exchange = null
@@ -331,6 +339,5 @@ function onClose(client: ClientConnection, peer: string): void {
     exchange.isAbandoned = true
     finishExchange(exchange)
   }
-  client.tunnel?.onClose()
   thread.tellWhenEmpty()
 }

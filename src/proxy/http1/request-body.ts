@@ -67,6 +67,7 @@ function takeInlineBody(exchange: Exchange): void {
   exchange.replay = exchange.requestHead + bytes.latin1Slice(0, length)
   if (exchange.copy !== null) exchange.copy.take(bytes, 0, length)
   exchange.client.pending = bytes.length === length ? null : bytes.subarray(length)
+  exchange.bytesIn = length
   exchange.bodyLeft = 0
   exchange.isRequestDone = true
 }
@@ -76,6 +77,7 @@ function sendCounted(exchange: Exchange, upstream: UpstreamConnection, bytes: Bu
   const piece = bytes.length > exchange.bodyLeft ? bytes.subarray(0, exchange.bodyLeft) : bytes
   exchange.client.pending = piece.length === bytes.length ? null : bytes.subarray(piece.length)
   exchange.bodyLeft -= piece.length
+  exchange.bytesIn += piece.length
   if (exchange.copy !== null) exchange.copy.take(piece, 0, piece.length)
   exchange.isRequestDone = isLast
   return upstream.socket.write(piece)
@@ -92,6 +94,7 @@ function sendChunks(exchange: Exchange, upstream: UpstreamConnection, bytes: Buf
   }
   exchange.isRequestDone = end >= 0
   exchange.client.pending = end < 0 || end === bytes.length ? null : bytes.subarray(end)
+  exchange.bytesIn += end < 0 ? bytes.length : end
   let isFlowing = true
   for (let i = 0; i < chunks.ranges.length; i += 2) {
     isFlowing = upstream.socket.write(bytes.subarray(chunks.ranges[i], chunks.ranges[i + 1]))

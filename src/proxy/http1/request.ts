@@ -8,7 +8,15 @@ import {findChallenge} from '../challenge.ts'
 import {choose} from '../choose.ts'
 import {countRequest, Exchange, type Requester} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
-import {type Asker, forwardingFields, hasOptional, isLoop, optionalFields, trustedFields} from '../forwarding.ts'
+import {
+  type Asker,
+  forwardingFields,
+  hasOptional,
+  isLoop,
+  optionalFields,
+  traceOf,
+  trustedFields,
+} from '../forwarding.ts'
 import {editFields} from '../head-policy.ts'
 import {copyFor} from '../mirror.ts'
 import {pick} from '../pick.ts'
@@ -16,6 +24,7 @@ import {challengeAnswer, elsewhereAnswer, optionsAnswer, redirectAnswer, respond
 import type {RouteEntry, Table} from '../table.ts'
 import {secureLocation, takeRules} from '../tls/host-rules.ts'
 import {ChunkScanner} from './chunked.ts'
+import {hasField, withoutFields} from './field.ts'
 import {isHandshake} from './handshake.ts'
 import {openTunnel} from './open-tunnel.ts'
 import type {RequestHead} from './request-head.ts'
@@ -30,6 +39,8 @@ export function beginRequest(client: Requester, head: RequestHead): void {
   if (head.isChunked) exchange.chunks = new ChunkScanner(false)
   if (bodyLeft !== 0) client.startPace()
   client.exchange = exchange
+  const {access} = client.thread
+  if (access !== null) exchange.logged = access.begin(client, head)
   if (head.target === '*') {
     if (normalizeHost(head.host) === '') {
       client.fail(exchange, 'bad-host')
@@ -37,6 +48,7 @@ export function beginRequest(client: Requester, head: RequestHead): void {
     }
     // What follows may be its body: it must not be read as a request.
     exchange.isPersistent &&= exchange.isRequestDone
+    exchange.status = 204
     client.answer(exchange, optionsAnswer(client.thread.ticks.dateField, !exchange.isPersistent))
     return
   }
@@ -161,8 +173,11 @@ function composeHead(
   const policy = entry.head
   const base = exchange.member?.basePath ?? ''
   const host = hostFor(exchange, entry, head)
-  const kept =
+  const sent =
     host === null ? head.fields : head.fields.slice(0, head.hostLineStart) + host + head.fields.slice(head.hostLineEnd)
+  // W3C trace-context §3.3.1.4: the state of a trace that was not understood does not belong to the one that begins here.
+  const isNewTrace = table.forward.traceparent && traceOf(head.traceparent) === null
+  const kept = isNewTrace && hasField(sent, 'tracestate') ? withoutFields(sent, ['tracestate']) : sent
   // A route may write what is said about the client, too; nothing is ever said twice.
   const told = kept + askerFields(client, head, table)
   const fields = policy === null ? told : editFields(told, policy.request)

@@ -3,7 +3,7 @@
 
 import type {HeadPolicy} from '../../snapshot/snapshot.ts'
 import {settleProbeByStatus} from '../circuit.ts'
-import type {Exchange} from '../exchange.ts'
+import {type Exchange, noteAnswer} from '../exchange.ts'
 import {editFields, restorePaths, withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
 import {CRLF_CRLF} from './bytes.ts'
@@ -123,6 +123,7 @@ export class ResponseReader {
   }
 
   #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
+    noteAnswer(exchange)
     if (exchange.route?.retry && this.#isRetried(exchange, head, bytes.length - end)) return
     const thread = this.#upstream.thread
     exchange.status = head.status
@@ -148,10 +149,14 @@ export class ResponseReader {
           : '\r\n'
         : 'Connection: close\r\n\r\n')
     const have = bytes.length - end
+    // The head is no part of what is counted.
+    exchange.bytesOut = -text.length
     if (this.#mode === COUNTED && have >= this.#left && this.#left <= INLINE_BYTES) {
       const bodyEnd = end + this.#left
       exchange.client.write(this.#left === 0 ? text : text + bytes.latin1Slice(end, bodyEnd))
       if (bodyEnd < bytes.length) this.#isReusable = false
+      // All of it has come at once: it ends when it began.
+      exchange.endedMs = exchange.answeredMs
       this.#complete(exchange)
       return
     }

@@ -4,7 +4,7 @@ import type {ClientRequest} from 'node:http'
 import type {Socket} from 'node:net'
 import {BYTES_IN, BYTES_OUT} from '../../scoreboard/segment.ts'
 import {settleCircuit} from '../circuit.ts'
-import type {Exchange} from '../exchange.ts'
+import {type Exchange, noteAnswer} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import type {Origin} from '../origin.ts'
 import type {RouteEntry} from '../table.ts'
@@ -68,6 +68,7 @@ export class Tunnel {
 
   /** The instance has answered: from now on silence is measured. */
   begin(status: number): void {
+    noteAnswer(this.exchange)
     this.exchange.status = status
     this.exchange.hasAnswerBegun = true
     if (this.exchange.circuit !== null) settleCircuit(this.exchange, status >= 502 && status <= 504)
@@ -150,6 +151,8 @@ export class Tunnel {
     const bytesOut = socket.bytesWritten - this.#countedOut
     this.#countedIn += bytesIn
     this.#countedOut += bytesOut
+    this.exchange.bytesIn += bytesIn
+    this.exchange.bytesOut += bytesOut
     for (const {counters, record} of [this.route, this.origin]) {
       counters[record + BYTES_IN] = (counters[record + BYTES_IN] ?? 0) + bytesIn
       counters[record + BYTES_OUT] = (counters[record + BYTES_OUT] ?? 0) + bytesOut

@@ -5,7 +5,7 @@
 import {constants, type ServerHttp2Stream} from 'node:http2'
 import type {Socket} from 'node:net'
 import type {HostRoutes} from '../../router/routing.ts'
-import {type Exchange, finishExchange, type Requester} from '../exchange.ts'
+import {countRefusal, type Exchange, finishExchange, type Requester} from '../exchange.ts'
 import {FAILURES, type FailureCode, textOf} from '../failure.ts'
 import {CRLF_CRLF} from '../http1/bytes.ts'
 import {beginRequest} from '../http1/request.ts'
@@ -124,6 +124,8 @@ export class StreamClient implements Requester, Timed {
   /** Gives an answer of our own, whole. */
   answer(exchange: Exchange, text: string): void {
     exchange.hasAnswerBegun = true
+    // The head is no part of what is counted.
+    exchange.bytesOut = -(text.indexOf('\r\n\r\n') + 4)
     this.write(text)
     this.complete(exchange)
   }
@@ -134,6 +136,7 @@ export class StreamClient implements Requester, Timed {
     if (stream.destroyed || stream.closed) return
     if (typeof data === 'string' && !stream.headersSent) {
       const end = data.indexOf('\r\n\r\n') + 4
+      if (this.exchange !== null) this.exchange.bytesOut += end
       this.#respond(data.slice(0, end))
       if (end < data.length) this.write(Buffer.from(data.slice(end), 'latin1'))
       return
@@ -141,6 +144,7 @@ export class StreamClient implements Requester, Timed {
     if (stream.writableEnded) return
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
     this.#written += bytes.length
+    if (this.exchange !== null) this.exchange.bytesOut += bytes.length
     if (stream.write(bytes)) return
     this.exchange?.upstream?.pause()
     if (this.deadlineMs === 0) this.startPace()
@@ -232,6 +236,7 @@ export class StreamClient implements Requester, Timed {
   }
 
   #refuse(code: FailureCode): void {
+    countRefusal(this, code)
     this.write(failureAnswer(code, this.thread.ticks.dateField, false, true))
     this.stream.end()
     this.stream.close(constants.NGHTTP2_NO_ERROR)

@@ -3,6 +3,7 @@
 
 import type {Socket} from 'node:net'
 import type {Server, TLSSocket} from 'node:tls'
+import {ACCEPTED, TURNED_AWAY} from '../../scoreboard/gauges.ts'
 import type {Certificate} from '../../snapshot/certificate.ts'
 import {serveClient} from '../http1/client.ts'
 import {readProxyHeader} from '../http1/proxy-protocol.ts'
@@ -91,9 +92,11 @@ export function acceptSecure(thread: Thread, socket: Socket): void {
   const peer = plainAddress(socket.remoteAddress ?? '')
   socket.on('error', onError)
   if (!thread.doors.enter(peer)) {
+    thread.gauges[TURNED_AWAY] = (thread.gauges[TURNED_AWAY] ?? 0) + 1
     socket.destroy()
     return
   }
+  thread.gauges[ACCEPTED] = (thread.gauges[ACCEPTED] ?? 0) + 1
   const handshake = new Handshake(thread, socket, peer)
   ;(socket as HandshakeSocket).handshake = handshake
   thread.handshakes.add(handshake)

@@ -1,0 +1,170 @@
+// The access log of one worker: a line for every exchange that has ended, whatever became of it. What the line says of the
+// request is taken when it begins, because the record of the parser is used again; what it says of the answer, at the end.
+// Copies for mirrors are not written: nobody has asked for them.
+
+import type {Exchange, Requester} from './exchange.ts'
+import type {FailureCode} from './failure.ts'
+import {addressOf} from './hash-key.ts'
+import type {RequestHead} from './http1/request-head.ts'
+import type {LineBuffer} from './line-buffer.ts'
+import {type AccessFormat, formatLine, type Line} from './log-line.ts'
+
+export type AccessLogOptions = {
+  /** Path of a file, or null for stdout. */
+  readonly path: string | null
+  readonly format: AccessFormat
+}
+
+/** What is kept of a request until its line is written. */
+export type Logged = {
+  readonly revision: string
+  /** The client as a trusted proxy names it, or its address. */
+  readonly client: string
+  readonly host: string
+  readonly target: string
+  readonly fields: string
+  readonly requestId: string
+}
+
+export type AccessLog = {
+  begin(client: Requester, head: RequestHead): Logged
+  write(exchange: Exchange, logged: Logged): void
+  /** Of bytes that could not be read as a request. */
+  writeRefusal(client: Pick<Requester, 'thread' | 'address'>, code: FailureCode, status: number): void
+  /** Every tick: what was said since the last one is written, and the time looked up. */
+  tick(): void
+  reopen(): void
+  /** Resolves when everything has been written, or cannot be. */
+  end(): Promise<void>
+}
+
+export function createAccessLog(format: AccessFormat, lines: LineBuffer): AccessLog {
+  let epochMs = epoch()
+  const line: Line = emptyLine()
+
+  function add(endedMs: number): void {
+    line.at = epochMs + endedMs
+    lines.add(formatLine(format, line))
+  }
+
+  return {
+    begin: (client, head) => ({
+      revision: client.thread.table.revision,
+      client: addressOf(client, head),
+      host: head.authority === '' ? head.host : head.authority,
+      target: head.target,
+      fields: head.fields,
+      requestId: head.requestId,
+    }),
+    write(exchange, logged) {
+      takeRequest(line, exchange, logged)
+      takeFields(line, logged.fields)
+      // What was sent on is what the instance has written into its own log.
+      if (exchange.requestHead !== '') takeFields(line, exchange.requestHead, true)
+      line.status = exchange.status === 0 ? 499 : exchange.status
+      line.error = exchange.failure === '' && exchange.isAbandoned && exchange.status !== 101 ? GONE : exchange.failure
+      line.attempts = exchange.attempts
+      line.durationMs = exchange.endedMs - exchange.beganMs
+      line.firstByteMs = exchange.answeredMs === 0 ? -1 : exchange.answeredMs - exchange.beganMs
+      line.bytesIn = exchange.bytesIn
+      line.bytesOut = Math.max(0, exchange.bytesOut)
+      add(exchange.endedMs)
+    },
+    writeRefusal(client, code, status) {
+      Object.assign(line, emptyLine(), {revision: client.thread.table.revision, client: client.address})
+      line.status = status
+      line.error = code
+      add(performance.now())
+    },
+    tick() {
+      epochMs = epoch()
+      lines.flush()
+    },
+    reopen: () => lines.reopen(),
+    end: () => lines.end(),
+  }
+}
+
+// ---
+
+/** Why there is no whole answer: the client has gone. Stands where the code of a failure would. */
+const GONE = 'client-gone'
+
+// What performance.now() has to be added to. Taken anew with every tick, because the clock of the machine may be set.
+function epoch(): number {
+  return Date.now() - performance.now()
+}
+
+function emptyLine(): Line {
+  return {
+    at: 0,
+    revision: '',
+    place: null,
+    instance: '',
+    client: '',
+    method: '',
+    host: '',
+    target: '',
+    minor: 1,
+    status: 0,
+    error: '',
+    attempts: 0,
+    durationMs: 0,
+    firstByteMs: -1,
+    bytesIn: 0,
+    bytesOut: 0,
+    requestId: '',
+    traceId: '',
+    userAgent: '',
+    referer: '',
+  }
+}
+
+function takeRequest(line: Line, exchange: Exchange, logged: Logged): void {
+  line.revision = logged.revision
+  line.place = exchange.route
+  line.instance = exchange.member?.id ?? ''
+  line.client = logged.client
+  line.method = exchange.method
+  line.host = logged.host
+  line.target = logged.target
+  line.minor = exchange.minor
+  line.requestId = logged.requestId
+  line.traceId = ''
+  line.userAgent = ''
+  line.referer = ''
+}
+
+// One walk over the lines of a head; which names matter is told by their lengths first.
+function takeFields(line: Line, text: string, isSent = false): void {
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf('\r\n', start)
+    if (end < 0) return
+    const colon = text.indexOf(':', start)
+    if (isSent) takeSent(line, text, start, colon, end)
+    else takeAsked(line, text, start, colon, end)
+    start = end + 2
+  }
+}
+
+function takeAsked(line: Line, text: string, start: number, colon: number, end: number): void {
+  const length = colon - start
+  if (length === 10 && isNamed(text, start, colon, 'user-agent')) line.userAgent = text.slice(colon + 1, end).trim()
+  else if (length === 7 && isNamed(text, start, colon, 'referer')) line.referer = text.slice(colon + 1, end).trim()
+}
+
+function takeSent(line: Line, text: string, start: number, colon: number, end: number): void {
+  const length = colon - start
+  if (length === 12 && isNamed(text, start, colon, 'x-request-id')) line.requestId = text.slice(colon + 1, end).trim()
+  else if (length === 11 && isNamed(text, start, colon, 'traceparent'))
+    line.traceId = traceIn(text.slice(colon + 1, end))
+}
+
+function isNamed(text: string, start: number, colon: number, name: string): boolean {
+  return text.slice(start, colon).toLowerCase() === name
+}
+
+// '00-<trace>-<span>-01'
+function traceIn(value: string): string {
+  return value.trim().split('-', 2)[1] ?? ''
+}
