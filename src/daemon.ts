@@ -3,9 +3,12 @@
 import {randomBytes} from 'node:crypto'
 import {chmod} from 'node:fs/promises'
 import type {Server} from 'node:http'
+import {createMonitorServer, type MonitorOptions, type MonitorServer} from './admin/http.ts'
 import {listenAlone} from './admin/listen.ts'
+import {renderMetrics} from './admin/metrics.ts'
 import type {EventBody, Operations, RouteRow, Status} from './admin/protocol.ts'
 import {createAdminServer} from './admin/server.ts'
+import {formatAddress} from './base/address.ts'
 import {type Clock, systemClock} from './base/clock.ts'
 import {AppError, messageOf} from './base/errors.ts'
 import {createStateFolder} from './base/files.ts'
@@ -13,6 +16,7 @@ import type {Log} from './base/log.ts'
 import {createScope, type Scope} from './base/scope.ts'
 import {readSecret} from './base/secret.ts'
 import {readVersion} from './base/version.ts'
+import {prepareAccessLog} from './control/access-log-file.ts'
 import {type CertificateKeeping, createCertificateKeeping} from './control/certificates.ts'
 import {withBuiltIn} from './control/compile/services.ts'
 import type {Config, Placed} from './control/config/config.ts'
@@ -23,11 +27,13 @@ import {createWebhook} from './control/gitops/webhook.ts'
 import {createHealth, type Health} from './control/health/health.ts'
 import {addCondition, joinHealth} from './control/instance-conditions.ts'
 import {createInstances, type Instances} from './control/instances.ts'
+import {createMetricsSource} from './control/metrics-source.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
 import {BUILT_IN_SLUGS, createRegistryServer} from './control/registry/api.ts'
 import {createResolver} from './control/registry/resolve.ts'
 import {instanceRows} from './control/registry/rows.ts'
 import {builtInSocket, openRegistry} from './control/registry.ts'
+import {createReloads} from './control/reloads.ts'
 import {createDataPlane} from './proxy/plane.ts'
 import {destinationOf} from './router/destination.ts'
 import type {DataPlane, Listeners} from './snapshot/data-plane.ts'
@@ -69,9 +75,15 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   let listeners = NO_LISTENERS
   let tell: (event: EventBody | null) => void = () => {}
   let renew = (_instance: string) => {}
+  let monitor: MonitorServer | null = null
+  let isServing = false
 
   try {
     await openState(settings.state)
+    const {access} = settings.log
+    if (access?.path) await prepareAccessLog(access.path)
+    // Whoever reads our stdout may go away; that is no reason to serve nobody.
+    else if (access !== null) process.stdout.on('error', ignoreError)
     const plane = createDataPlane({
       workers: settings.workers,
       http: settings.listen.http,
@@ -90,6 +102,8 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       clock,
       log,
       onWorkers: () => tell(null),
+      access,
+      onLines: (lines, taken) => void process.stdout.write(lines, () => taken()),
     })
     const resolver = createResolver({
       clock,
@@ -122,6 +136,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     })
     scope.own(instances, owned => owned.close())
     await instances.load()
+    const reloads = createReloads(clock)
     const certificates = createCertificateKeeping({
       settings,
       clock,
@@ -135,8 +150,19 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     scope.defer(() => registry.close())
     const {joining, leases} = registry
     renew = leases.renew
-    const source = await createSource(settings, {clock, log})
-    const parts = {settings, source, clock, log, plane: instances, resolver: joining, health, joining, certificates}
+    const source = await createSource(settings, {clock, log, onFetch: reloads.countFetch})
+    const parts = {
+      settings,
+      source,
+      clock,
+      log,
+      plane: instances,
+      resolver: joining,
+      health,
+      joining,
+      certificates,
+      onJudged: reloads.count,
+    }
     const reconciler = createReconciler(parts)
     const operations = createOperations(
       settings,
@@ -146,9 +172,28 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       plane,
       () => listeners,
       () => clock.now() - startedMs,
+      () => monitor && formatAddress(monitor.address),
     )
     tell = operations.tell
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
+    const metrics = scope.own(
+      createMetricsSource({
+        status: operations.status,
+        snapshot: () => reconciler.view().snapshot,
+        plane,
+        instances,
+        reloads,
+        certificates: certificates.rows,
+        version: readVersion(),
+      }),
+      source => source.close(),
+    )
+    monitor = await openMonitor(settings.admin, {
+      metrics: () => renderMetrics(metrics),
+      whyNotReady: () => (isServing ? null : 'starting, or about to end'),
+      log,
+    })
+    scope.defer(() => monitor?.close())
 
     if (socket !== null) {
       const server = createRegistryServer({
@@ -178,6 +223,9 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const onHangUp = () => reconciler.tick('signal')
     process.on('SIGHUP', onHangUp)
     scope.defer(() => process.off('SIGHUP', onHangUp))
+    process.on('SIGUSR2', plane.reopenLogs)
+    scope.defer(() => process.off('SIGUSR2', plane.reopenLogs))
+    isServing = true
 
     stdout(readyLine(reconciler.view().revision.applied, listeners, settings))
     let stopping: Promise<void> | null = null
@@ -186,6 +234,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       operations,
       health,
       stop: () => {
+        isServing = false
         stopping ??= scope.close()
         return stopping
       },
@@ -245,6 +294,25 @@ function whyNoScheduler({document: {acme}}: Settings): string {
   return `the terms of the certificate authority are not agreed to: set acme.agree in routesd.yaml, ${instead}`
 }
 
+// Two daemons on one machine would meet at the default, which nobody has asked for: then the second one does without.
+async function openMonitor(
+  {http, isHttpWritten}: Settings['admin'],
+  options: Omit<MonitorOptions, 'address'>,
+): Promise<MonitorServer | null> {
+  if (http === null) return null
+  try {
+    const server = await createMonitorServer({address: http, ...options})
+    options.log.info('metrics are served', {address: formatAddress(server.address)})
+    return server
+  } catch (error) {
+    if (isHttpWritten) throw error
+    options.log.warn('metrics are not served', {why: messageOf(error), hint: 'set admin.http'})
+    return null
+  }
+}
+
+function ignoreError(): void {}
+
 function readyLine(revision: string | null, {http, https, service}: Listeners, settings: Settings): string {
   const where = (addresses: readonly string[]) => addresses.join(',') || 'off'
   return (
@@ -261,13 +329,23 @@ function createOperations(
   plane: DataPlane,
   listeners: () => Listeners,
   uptimeMs: () => number,
+  metrics: () => string | null,
 ): Operations & {tell(event: EventBody | null): void} {
   const subscribers = new Set<(event: EventBody) => void>()
   const status = (): Status => {
     const {sync, revision, ...view} = reconciler.view()
     const health = joinHealth(joinHealth(view.health, instances.health()), certificates.health())
     const conditions = addCondition(addCondition(view.conditions, instances.drift()), certificates.condition())
-    return {sync, health, revision, listeners: listeners(), workers: plane.workers(), uptimeMs: uptimeMs(), conditions}
+    return {
+      sync,
+      health,
+      revision,
+      listeners: listeners(),
+      workers: plane.workers(),
+      uptimeMs: uptimeMs(),
+      metrics: metrics(),
+      conditions,
+    }
   }
   return {
     status,

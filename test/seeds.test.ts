@@ -141,7 +141,7 @@ function listening(server: Server, host: string, port: number): Promise<string |
 async function serve(folder: Folder, file: string, text: string): Promise<number> {
   await folder.write({
     [`routes.d/${file}`]: text,
-    'routesd.yaml': 'listen: {http: "127.0.0.1:0", service: off}\nworkers: 1\n',
+    'routesd.yaml': 'listen: {http: "127.0.0.1:0", service: off}\nadmin: {http: off}\nworkers: 1\n',
   })
   const {settings} = await loadSettings({file: null, cwd: folder.path})
   if (!settings) throw new Error('the settings are not valid')

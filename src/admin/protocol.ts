@@ -41,6 +41,8 @@ export type Status = {
     readonly revision: string
   }[]
   readonly uptimeMs: number
+  /** Address of /metrics, /healthz and /readyz; null: they are off. */
+  readonly metrics?: string | null
   readonly conditions: readonly Condition[]
   /** Of all requests of the last seconds; null or left out while nothing is known. */
   readonly latency?: {readonly p50Ms: number; readonly p99Ms: number} | null
@@ -92,7 +94,7 @@ export type InstanceRow = {
   readonly inFlight: number
   readonly requests: number
   readonly errors: number
-  /** null: not measured. */
+  /** From a request to the head of its answer, a moving mean; null: nothing was answered yet. */
   readonly latencyMs: number | null
   /** RFC 3339; null: as it was when the daemon first saw it. */
   readonly lastChange: string | null

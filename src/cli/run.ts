@@ -16,12 +16,13 @@ const SAME_SIGNAL_MS = 100
 /** Serves until a signal asks to stop: the first drains, a second one ends it at once. */
 export async function run(call: Call): Promise<ExitCode> {
   const settings = await readSettings(call)
-  const {level, format} = settings.log
+  const {level, format, isFormatWritten} = settings.log
   const {first, second} = listenForSignals()
 
   const serve = async (): Promise<ExitCode> => {
     if (call.isOn('tui')) return serveOnTerminal()
-    const log = createLog(level, format, line => void process.stderr.write(line))
+    const rendered = !isFormatWritten && process.stderr.isTTY ? 'pretty' : format
+    const log = createLog(level, rendered, line => void process.stderr.write(line))
     const daemon = await runDaemon(settings, {log, stdout: call.terminal.out})
     await first
     await daemon.stop()

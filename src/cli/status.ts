@@ -39,6 +39,7 @@ function render(answer: Status, color: boolean): string {
     ['http', listeners.http.join(', ') || 'off'],
     ['https', listeners.https.join(', ') || 'off'],
     ['service', listeners.service.join(', ') || 'off'],
+    ['metrics', answer.metrics ?? 'off'],
     ['workers', countWorkers(workers)],
     ['uptime', formatDuration(Math.floor(answer.uptimeMs / 1000) * 1000)],
   ])

@@ -15,7 +15,12 @@ import {createWorktreeSource} from './worktree-source.ts'
 
 export async function createSource(
   settings: Pick<Settings, 'routes' | 'routesLabel' | 'state' | 'git'>,
-  parts: {readonly clock: Clock; readonly log: Log; readonly rescanMs?: number},
+  parts: {
+    readonly clock: Clock
+    readonly log: Log
+    readonly rescanMs?: number
+    readonly onFetch?: (isDone: boolean) => void
+  },
 ): Promise<Source> {
   const {git, routes: root, routesLabel: label, state} = settings
   if (git.serve === 'worktree') return createWorktreeSource({...parts, root, label})

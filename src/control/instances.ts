@@ -46,7 +46,10 @@ export type InstancesParts = {
   readonly state: string
   readonly clock: Clock
   readonly log: Log
-  readonly plane: Pick<DataPlane, 'apply' | 'setPool' | 'setDrained' | 'memberState' | 'addressesOf' | 'instanceStats'>
+  readonly plane: Pick<
+    DataPlane,
+    'apply' | 'setPool' | 'setDrained' | 'memberState' | 'addressesOf' | 'instanceStats' | 'latencyOf'
+  >
   /** What active health has found. */
   readonly verdictOf: (check: string) => CheckVerdict | null
   /** Gets the changes of instances, and is called without one when only health or drift are others. */
@@ -117,8 +120,10 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
 
   function rowOf([listed, {state, reason}]: Change): InstanceRow {
     const {inFlight, requests, errors} = plane.instanceStats(listed.instance.key)
+    const {meanMs} = plane.latencyOf(listed.instance.key)
+    const latencyMs = meanMs === null ? null : Math.round(meanMs * 1000) / 1000
     const lastChange = watch.lastChangeOf(listed.member.key)
-    return {...describeMember(listed), state, inFlight, requests, errors, latencyMs: null, lastChange, reason}
+    return {...describeMember(listed), state, inFlight, requests, errors, latencyMs, lastChange, reason}
   }
 
   function usableOf(service: string): number {

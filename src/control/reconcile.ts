@@ -21,6 +21,7 @@ import {createLastGood, type LastGood} from './gitops/last-good.ts'
 import type {Health} from './health/health.ts'
 import type {Joining} from './joining.ts'
 import type {Resolver} from './registry/resolve.ts'
+import type {ReloadResult} from './reloads.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {recover, StartRefused} from './start.ts'
 import {
@@ -68,6 +69,8 @@ export type ReconcilerParts = {
   readonly joining?: Pick<Joining, 'prepare' | 'join' | 'snapshot'>
   /** Without it nobody has to have a certificate. */
   readonly certificates?: {prepare(next: ServableSet): Promise<void>; watch(now: ServableSet): Promise<void>}
+  /** Is told of every set that was judged. */
+  readonly onJudged?: (result: ReloadResult, reason: string) => void
   /** Given by tests that have the disk fail. */
   readonly lastGood?: LastGood
 }
@@ -77,7 +80,7 @@ const LARGE_START = 10_000
 const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_000} as const
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, source, clock, log, plane, resolver, health, joining, certificates} = parts
+  const {settings, source, clock, log, plane, resolver, health, joining, certificates, onJudged = () => {}} = parts
   const {label} = source
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
   const judge = createJudge(source, settings)
@@ -121,6 +124,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       } catch (error) {
         if (starting) startFailure = error
         judged = null
+        onJudged('failed', 'Thrown')
         sync = {state: 'OutOfSync', reason: 'ReconcileFailed', message: messageOf(error)}
         const stack = error instanceof Error ? error.stack : null
         log.error('a reload failed and is tried again', {why: messageOf(error), stack, trigger})
@@ -214,6 +218,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   async function refuse({revision}: ReadSet, {type, message, diagnostics}: Refusal): Promise<void> {
     failed = revision
+    onJudged('refused', type)
     sync = {state: 'OutOfSync', reason: type, message}
     const holding = {reason: type, message, revision, excerpt: excerptOf(diagnostics)}
     for (const other of REFUSALS) conditions.put(other, other === type ? holding : null)
@@ -226,7 +231,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function accept(read: ReadSet, {set, warnings}: Verdict & {kind: 'accepted'}, trigger: Trigger): Promise<void> {
     const before = served?.snapshot
     logDiagnostics(log, warnings)
-    if (before?.content === set.snapshot.content) {
+    const isSame = before?.content === set.snapshot.content
+    if (before && isSame) {
       served = set
       if (before.revision !== read.revision) log.info('the same routes under another name', {revision: read.revision})
     } else {
@@ -237,6 +243,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
     base = read.commit
     failed = null
+    onJudged(isSame ? 'unchanged' : 'applied', '')
     sync = {state: 'Synced', reason: 'Applied', message: ''}
     for (const type of REFUSALS) conditions.put(type, null)
     await remember(read.revision, read.files)

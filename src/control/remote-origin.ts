@@ -17,6 +17,8 @@ export type RemoteParts = MirrorSettings &
   Pick<GitSettings, 'path' | 'everyMs'> & {
     readonly clock: Clock
     readonly log: Log
+    /** Is told of every fetch that came to an end. */
+    readonly onFetch?: (isDone: boolean) => void
     /** From 0 to 1; for the times of fetches. */
     readonly random?: () => number
   }
@@ -26,7 +28,7 @@ const JITTER = 0.1
 const BACKOFF_AT_MOST_MS = 15 * 60_000
 
 export function createRemoteOrigin(parts: RemoteParts): Origin {
-  const {remote, branch, path, everyMs, clock, log, random = Math.random} = parts
+  const {remote, branch, path, everyMs, clock, log, random = Math.random, onFetch = () => {}} = parts
   const mirror = createMirror(parts)
   const name = `${withoutCredentials(remote.url)} ${branch}`
   const abort = new AbortController()
@@ -43,10 +45,12 @@ export function createRemoteOrigin(parts: RemoteParts): Origin {
       await mirror.fetch(abort.signal)
       failures = 0
       failure = null
+      onFetch(true)
       if (failedBefore !== null) log.info('the remote can be fetched again', {remote: name})
     } catch (error) {
       if (abort.signal.aborted) return
       if (!(error instanceof FetchError)) throw error
+      onFetch(false)
       failures = Math.min(failures + 1, FAILURES_COUNTED)
       failure = {reason: error.reason, message: `${name} cannot be fetched: ${error.message}`}
       if (failedBefore?.reason !== error.reason)

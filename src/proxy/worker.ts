@@ -29,7 +29,7 @@ const start = workerData as WorkerStart
 const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
 const accessLog = start.access && openAccessLog(start.access, thread.gauges, lines => say({kind: 'log', lines}))
 thread.access = accessLog?.log ?? null
-const noteGauges = createWorkerGauges(thread, () => thread.copies)
+const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
 let builder: TableBuilder | null = null

@@ -9,7 +9,7 @@ import {command, type RunningCommand, startIn} from '../helpers/command.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
 import {until} from '../helpers/until.ts'
 
-const SETTINGS = 'listen:\n  http: 127.0.0.1:0\n  service: off\nworkers: 1\n'
+const SETTINGS = 'listen:\n  http: 127.0.0.1:0\n  service: off\nadmin:\n  http: off\nworkers: 1\n'
 
 async function origin(folder: Folder, answer = 'hello'): Promise<{port: number; held: Set<() => void>}> {
   const held = new Set<() => void>()
@@ -136,7 +136,7 @@ test(
     const routes = `id: x.localhost\ntarget: http://127.0.0.1:${target}\n`
     await folder.write({
       'routes.d/x.yaml': routes,
-      'routesd.yaml': `listen: {http: "127.0.0.1:${port}", service: off}\n`,
+      'routesd.yaml': `listen: {http: "127.0.0.1:${port}", service: off}\nadmin: {http: off}\n`,
     })
     const busy = await command(['run'], {cwd: folder.path})
     assert.equal([busy.code, busy.stdout], [2, ''], busy.stderr)

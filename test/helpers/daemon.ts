@@ -19,8 +19,10 @@ export type DaemonOptions = {
 
 /** Starts a daemon on `folder` (routes.d and state below it) that ends with the folder's scope. */
 export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Promise<RunningDaemon> {
+  // Its default is one port for all of the machine.
+  const admin = options.settings?.includes('admin:') ? '' : 'admin: {http: off}\n'
   await folder.write({
-    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: "127.0.0.1:0"}\n${options.settings ?? ''}`,
+    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: "127.0.0.1:0"}\n${admin}${options.settings ?? ''}`,
   })
   const {settings, diagnostics} = await loadSettings({file: folder.at('routesd.yaml'), cwd: folder.path})
   if (!settings) throw new Error(JSON.stringify(diagnostics))

@@ -23,7 +23,7 @@ async function start(folder: Folder): Promise<Running> {
 // x.localhost goes to a service of these instances.
 async function writeService(folder: Folder, origins: readonly Origin[], settings = ''): Promise<void> {
   await folder.write({
-    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\n${settings}`,
+    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\nadmin: {http: off}\n${settings}`,
     'routes.d/a.yaml': yamlOf(origins),
   })
 }

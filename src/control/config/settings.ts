@@ -41,7 +41,13 @@ export type Settings = {
   readonly state: string
   readonly workers: number
   readonly listen: {readonly http: Address | null; readonly https: Address | null; readonly service: Address | null}
-  readonly admin: {readonly socket: string; readonly http: Address | null}
+  readonly admin: {
+    readonly socket: string
+    /** Where metrics are served. */
+    readonly http: Address | null
+    /** Somebody wrote `http`: a port that is taken is an error then. */
+    readonly isHttpWritten: boolean
+  }
   readonly git: GitSettings
   readonly forward: ForwardHeaders
   readonly permit: {
@@ -61,7 +67,13 @@ export type Settings = {
   readonly trustedProxies: readonly string[]
   readonly proxyProtocol: boolean
   readonly defaults: SettingsRouteDefaults
-  readonly log: {readonly level: Level; readonly format: LogFormat}
+  readonly log: {
+    readonly level: Level
+    readonly format: LogFormat
+    readonly isFormatWritten: boolean
+    /** `path` is absolute; null: stdout. */
+    readonly access: {readonly path: string | null; readonly format: 'json' | 'logfmt' | 'combined'} | null
+  }
   /** The settings in the user's words, with every default filled in. */
   readonly document: SettingsDocument
 }
@@ -188,7 +200,11 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
     state: resolve(base, document.state),
     workers: document.workers === 'auto' ? availableParallelism() : document.workers,
     listen: {http: addressOf(listen.http), https: addressOf(listen.https), service: addressOf(listen.service)},
-    admin: {socket: resolve(base, admin.socket), http: addressOf(admin.http)},
+    admin: {
+      socket: resolve(base, admin.socket),
+      http: addressOf(admin.http),
+      isHttpWritten: given.admin?.http !== undefined,
+    },
     git: gitSettingsOf(git, base),
     forward,
     permit,
@@ -209,7 +225,12 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
     trustedProxies: document.trustedProxies,
     proxyProtocol: document.proxyProtocol === 'on' || document.proxyProtocol === true,
     defaults: document.defaults,
-    log: {level: log.level, format: log.format === 'combined' ? 'json' : log.format},
+    log: {
+      level: log.level,
+      format: log.format === 'combined' ? 'json' : log.format,
+      isFormatWritten: given.log?.format !== undefined,
+      access: accessOf(log, base),
+    },
     document,
   }
 }
@@ -227,6 +248,13 @@ type Filled = SettingsDocument & {
 
 function addressOf(value: 'off' | false | number | string): Address | null {
   return value === 'off' || value === false ? null : must(parseAddress(value))
+}
+
+// What is pretty for a person has fields like any other line.
+function accessOf({access, format}: Filled['log'], base: string): Settings['log']['access'] {
+  if (access === 'off' || access === false) return null
+  const path = access === 'stdout' ? null : resolve(base, access)
+  return {path, format: format === 'pretty' ? 'logfmt' : format}
 }
 
 /** The schema has let the text pass; null would be a bug in it. */

@@ -61,7 +61,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     state: true,
     workers: true,
     listen: {http: true, https: true, service: true},
-    admin: {socket: true},
+    admin: {socket: true, http: true},
     git: {
       serve: true,
       remote: true,
@@ -85,7 +85,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     edge: true,
     permit: true,
     owners: true,
-    log: {level: true, format: value => (value === 'combined' ? '"log.format: combined"' : null)},
+    log: true,
   },
 }
 
