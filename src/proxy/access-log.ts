@@ -24,6 +24,8 @@ export type Logged = {
   readonly target: string
   readonly fields: string
   readonly requestId: string
+  /** The instance is told an id of the request, or of its trace, that is ours. */
+  readonly isNamedAnew: boolean
 }
 
 export type AccessLog = {
@@ -50,6 +52,7 @@ export function createAccessLog(format: AccessFormat, lines: LineBuffer): Access
   return {
     begin: (client, head) => ({
       revision: client.thread.table.revision,
+      isNamedAnew: client.thread.table.forward.requestId || client.thread.table.forward.traceparent,
       client: addressOf(client, head),
       host: head.authority === '' ? head.host : head.authority,
       target: head.target,
@@ -59,8 +62,8 @@ export function createAccessLog(format: AccessFormat, lines: LineBuffer): Access
     write(exchange, logged) {
       takeRequest(line, exchange, logged)
       takeFields(line, logged.fields)
-      // What was sent on is what the instance has written into its own log.
-      if (exchange.requestHead !== '') takeFields(line, exchange.requestHead, true)
+      // What we have written for the instance is what stands in its own log.
+      if (logged.isNamedAnew) takeFields(line, exchange.requestHead)
       line.status = exchange.status === 0 ? 499 : exchange.status
       line.error = exchange.failure === '' && exchange.isAbandoned && exchange.status !== 101 ? GONE : exchange.failure
       line.attempts = exchange.attempts
@@ -136,35 +139,34 @@ function takeRequest(line: Line, exchange: Exchange, logged: Logged): void {
 }
 
 // One walk over the lines of a head; which names matter is told by their lengths first.
-function takeFields(line: Line, text: string, isSent = false): void {
+function takeFields(line: Line, text: string): void {
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf('\r\n', start)
     if (end < 0) return
     const colon = text.indexOf(':', start)
-    if (isSent) takeSent(line, text, start, colon, end)
-    else takeAsked(line, text, start, colon, end)
+    switch (colon - start) {
+      case 7:
+        line.referer ||= fieldNamed('referer', text, start, colon, end)
+        break
+      case 10:
+        line.userAgent ||= fieldNamed('user-agent', text, start, colon, end)
+        break
+      case 11:
+        line.traceId = traceIn(fieldNamed('traceparent', text, start, colon, end)) || line.traceId
+        break
+      case 12:
+        line.requestId = fieldNamed('x-request-id', text, start, colon, end) || line.requestId
+        break
+    }
     start = end + 2
   }
 }
 
-function takeAsked(line: Line, text: string, start: number, colon: number, end: number): void {
-  const length = colon - start
-  if (length === 10 && isNamed(text, start, colon, 'user-agent')) line.userAgent = text.slice(colon + 1, end).trim()
-  else if (length === 7 && isNamed(text, start, colon, 'referer')) line.referer = text.slice(colon + 1, end).trim()
-}
-
-function takeSent(line: Line, text: string, start: number, colon: number, end: number): void {
-  const length = colon - start
-  if (length === 12 && isNamed(text, start, colon, 'x-request-id')) line.requestId = text.slice(colon + 1, end).trim()
-  else if (length === 11 && isNamed(text, start, colon, 'traceparent'))
-    line.traceId = traceIn(text.slice(colon + 1, end))
-}
-
-function isNamed(text: string, start: number, colon: number, name: string): boolean {
-  return text.slice(start, colon).toLowerCase() === name
+function fieldNamed(name: string, text: string, start: number, colon: number, end: number): string {
+  return text.slice(start, colon).toLowerCase() === name ? text.slice(colon + 1, end).trim() : ''
 }
 
 // '00-<trace>-<span>-01'
 function traceIn(value: string): string {
-  return value.trim().split('-', 2)[1] ?? ''
+  return value.split('-', 2)[1] ?? ''
 }

@@ -1,7 +1,10 @@
 // One process of the end-to-end benchmark: `peer.ts ROLE ORIGIN-PORT`, prints its port.
 
+import {mkdtempSync} from 'node:fs'
 import {Agent, createServer, request} from 'node:http'
 import {createServer as createTcpServer} from 'node:net'
+import {tmpdir} from 'node:os'
+import {join} from 'node:path'
 import httpProxy from 'http-proxy'
 import {createScope} from '../../src/base/scope.ts'
 import {proxyOf} from '../helpers/proxy.ts'
@@ -27,6 +30,10 @@ async function listenAs(name: string): Promise<number> {
       )
     case 'ours':
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`})).port
+    case 'ours, logging': {
+      const access = {path: join(mkdtempSync(join(tmpdir(), 'routesd-bench-')), 'access.log'), format: 'json'} as const
+      return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, {access})).port
+    }
     case 'ours, 2 workers':
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, {workers: 2})).port
     case 'http-proxy': {
