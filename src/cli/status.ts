@@ -2,23 +2,48 @@
 
 import {createAdminClient} from '../admin/client.ts'
 import type {Status} from '../admin/protocol.ts'
-import {EXIT, type ExitCode} from '../base/errors.ts'
-import {formatDuration} from '../base/units.ts'
+import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
+import {formatDuration, parseDuration} from '../base/units.ts'
 import {readSettings} from './offline.ts'
 import {alignColumns} from './table.ts'
 import {paint, type Style} from './terminal.ts'
 import type {Call} from './verb.ts'
+import {isWell, type Wish, waitFor} from './wait.ts'
 
 /** Prints the status of the daemon; exit code `unreachable` when there is none to ask. */
 export async function status(call: Call): Promise<ExitCode> {
-  const settings = await readSettings(call)
-  const answer = await createAdminClient(settings.admin.socket).status()
+  const {admin} = await readSettings(call)
+  const client = createAdminClient(admin.socket)
+  const wish = wishOf(call)
+  const {answer, code} = wish === null ? {answer: await client.status(), code: EXIT.ok} : await waitFor(client, wish)
   const text = call.format === 'json' ? JSON.stringify(answer, null, 2) : render(answer, call.terminal.color.out)
   call.terminal.out(text)
-  return EXIT.ok
+  if (code === EXIT.ok && call.isOn('exit-code') && !isWell(answer)) return EXIT.findings
+  if (code === EXIT.timeout) call.terminal.err(`${nameOf(wish)} is not served yet`)
+  return code
 }
 
 // ---
+
+function wishOf(call: Call): Wish | null {
+  const revision = call.values('revision').at(-1) ?? null
+  const timeout = call.values('timeout').at(-1)
+  if (!call.isOn('wait')) {
+    if (revision !== null || timeout !== undefined) throw new AppError('--revision and --timeout go with --wait')
+    return null
+  }
+  const withinMs = timeout === undefined ? WAIT_MS : parseDuration(timeout)
+  if (withinMs === null) throw new AppError(`--timeout '${timeout}' is not a duration such as 90s or 2m`)
+  if (revision !== null && revision.length < 7)
+    throw new AppError(`--revision '${revision}' is too short`, {hint: 'give at least seven characters'})
+  return {revision, withinMs}
+}
+
+const WAIT_MS = 60_000
+
+function nameOf(wish: Wish | null): string {
+  return wish?.revision ?? 'what is in git'
+}
 
 const STYLES: Readonly<Record<string, Style>> = {
   Synced: 'green',

@@ -14,6 +14,8 @@ export type Verb = {
   /** Paragraphs below the usage in its own help. */
   readonly details: string
   readonly flags: readonly Flag[]
+  /** What an operand is one of, for shells to complete. */
+  readonly choices?: readonly string[]
   /** The values of --format; the first is the default. */
   readonly formats: readonly string[]
   /** Loads the file of the verb, and with it only what the verb needs. */
