@@ -16,6 +16,8 @@ export type Reloads = {
 export function createReloads(clock: Clock): Reloads {
   // Reasons are words of ours, so there are few.
   const counts = new Map<string, {result: string; reason: string; count: number}>()
+  // A series that begins at one looks as if nothing had happened: increase() needs the zero before it.
+  for (const [result, reason] of EXPECTED) counts.set(`${result} ${reason}`, {result, reason, count: 0})
   const fetched = {success: 0, failed: 0}
   let appliedAt: number | null = null
   return {
@@ -34,3 +36,17 @@ export function createReloads(clock: Clock): Reloads {
     lastApplyAt: () => appliedAt,
   }
 }
+
+// ---
+
+const EXPECTED: readonly (readonly [ReloadResult, string])[] = [
+  ['applied', ''],
+  ['unchanged', ''],
+  ['refused', 'ValidationFailed'],
+  ['refused', 'VerificationFailed'],
+  ['refused', 'OwnershipViolated'],
+  ['refused', 'TestsFailed'],
+  ['refused', 'GuardRefused'],
+  ['refused', 'RoutesMissing'],
+  ['failed', 'Thrown'],
+]

@@ -183,4 +183,18 @@ test(
   }),
 )
 
+test(
+  'the state of a trace goes on with it, and is dropped with a trace that is not valid',
+  scoped(async scope => {
+    const {ask} = await served(scope, PLAIN, {forward: {traceparent: true}})
+    const stateFor = async (traceparent: string) => {
+      const fields = `${traceparent}tracestate: a=b\r\nTraceState: c=d\r\n`
+      return (await ask(requestFor('x.localhost/', {fields}))).asked?.values('tracestate')
+    }
+    assert.equal(await stateFor(`traceparent: 00-${TRACE}-${SPAN}-01\r\n`), ['a=b', 'c=d'])
+    assert.equal(await stateFor(`traceparent: 00-${TRACE}-0000000000000000-01\r\n`), [])
+    assert.equal(await stateFor(''), [])
+  }),
+)
+
 test.run()

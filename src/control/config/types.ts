@@ -598,7 +598,7 @@ export interface SettingsListen {
 export interface SettingsAdmin {
   /** Unix socket, mode 0600, that everything can be asked of. */
   socket?: string
-  /** Read only: /metrics, /healthz and /readyz. */
+  /** Read only: /metrics, /healthz and /readyz. Where it is not written and its default is taken, the daemon goes without. */
   http?: ('off' | false) | number | string
 }
 
@@ -818,9 +818,9 @@ export interface SettingsRouteDefaults {
 export interface SettingsLog {
   /** Least important messages that are written. */
   level?: 'debug' | 'info' | 'warn' | 'error'
-  /** json, logfmt or pretty; combined is the format of Apache and nginx, for the access log. */
+  /** json, logfmt or pretty; combined is the format of Apache and nginx, for the access log alone: all else is json. Not written, messages on a terminal are pretty. */
   format?: 'json' | 'logfmt' | 'pretty' | 'combined'
-  /** off, stdout, or the path of a file. */
+  /** One line for every request that has ended: off, stdout, or the path of a file, which SIGUSR2 opens again. */
   access?: ('off' | false) | 'stdout' | string
 }
 
