@@ -20,6 +20,7 @@ export type Logged = {
   readonly revision: string
   /** The client as a trusted proxy names it, or its address. */
   readonly client: string
+  readonly scheme: 'http' | 'https'
   readonly host: string
   readonly target: string
   readonly fields: string
@@ -54,6 +55,7 @@ export function createAccessLog(format: AccessFormat, lines: LineBuffer): Access
       revision: client.thread.table.revision,
       isNamedAnew: client.thread.table.forward.requestId || client.thread.table.forward.traceparent,
       client: addressOf(client, head),
+      scheme: client.secured === null ? 'http' : 'https',
       host: head.authority === '' ? head.host : head.authority,
       target: head.target,
       fields: head.fields,
@@ -108,6 +110,7 @@ function emptyLine(): Line {
     method: '',
     host: '',
     target: '',
+    scheme: 'http',
     minor: 1,
     status: 0,
     error: '',
@@ -131,6 +134,7 @@ function takeRequest(line: Line, exchange: Exchange, logged: Logged): void {
   line.method = exchange.method
   line.host = logged.host
   line.target = logged.target
+  line.scheme = logged.scheme
   line.minor = exchange.minor
   line.requestId = logged.requestId
   line.traceId = ''

@@ -16,6 +16,8 @@ export type Line = {
   method: string
   host: string
   target: string
+  scheme: 'http' | 'https'
+  /** As an exchange has it: 2 for HTTP/2. */
   minor: number
   status: number
   error: string
@@ -56,7 +58,7 @@ function json(line: Line): string {
     textField('host', line.host) +
     (line.target === ''
       ? ''
-      : `,"path":"${escapeText(withoutSecrets(line.target))}","protocol":"HTTP/1.${line.minor}"`) +
+      : `,"path":"${escapeText(withoutSecrets(line.target))}","scheme":"${line.scheme}","protocol":"${protocolOf(line)}"`) +
     `,"status":${line.status}` +
     textField('error', line.error) +
     `,"attempts":${line.attempts},"durationMs":${milliseconds(line.durationMs)}` +
@@ -68,6 +70,10 @@ function json(line: Line): string {
     textField('referer', withoutSecrets(line.referer)) +
     '}\n'
   )
+}
+
+function protocolOf({minor}: Line): string {
+  return minor === 2 ? 'HTTP/2.0' : `HTTP/1.${minor}`
 }
 
 function textField(name: string, value: string): string {
@@ -84,7 +90,7 @@ function logfmt(line: Line): string {
     pair('method', line.method) +
     pair('host', line.host) +
     pair('path', withoutSecrets(line.target)) +
-    (line.target === '' ? '' : ` protocol=HTTP/1.${line.minor}`) +
+    (line.target === '' ? '' : ` scheme=${line.scheme} protocol=${protocolOf(line)}`) +
     ` status=${line.status}` +
     pair('error', line.error) +
     ` attempts=${line.attempts} durationMs=${milliseconds(line.durationMs)}` +
@@ -105,7 +111,7 @@ function pair(name: string, value: string): string {
 
 // https://httpd.apache.org/docs/2.4/logs.html#combined
 function combined(line: Line): string {
-  const request = line.target === '' ? '-' : `${line.method} ${withoutSecrets(line.target)} HTTP/1.${line.minor}`
+  const request = line.target === '' ? '-' : `${line.method} ${withoutSecrets(line.target)} ${protocolOf(line)}`
   return (
     `${line.client} - - [${apacheTime(line.at)}] "${escapeBytes(request)}" ${line.status} ${line.bytesOut || '-'} ` +
     `"${escapeBytes(withoutSecrets(line.referer)) || '-'}" "${escapeBytes(line.userAgent) || '-'}"\n`

@@ -11,7 +11,7 @@ const HEAP_TICKS = 50
 
 /** What is to be called with every tick, behind `ticks.tick()`. */
 export function createWorkerGauges(thread: Thread): () => void {
-  const {gauges, ticks, clients} = thread
+  const {gauges, ticks, clients, sessions, handshakes} = thread
   const lag = createLag(TICK_MS, ticks.nowMs)
   // A worker that took the place of one that died counts on.
   const before = gauges[ACTIVE_MS] ?? 0
@@ -20,7 +20,7 @@ export function createWorkerGauges(thread: Thread): () => void {
     if (count++ % HEAP_TICKS === 0) gauges[HEAP_BYTES] = process.memoryUsage().heapUsed
     gauges[LAG_MS] = lag(ticks.nowMs)
     gauges[ACTIVE_MS] = before + performance.eventLoopUtilization().active
-    gauges[CONNECTIONS] = clients.size
+    gauges[CONNECTIONS] = clients.size + sessions.size + handshakes.size
     gauges[COPIES] = thread.copies
   }
 }

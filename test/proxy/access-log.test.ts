@@ -4,8 +4,11 @@ import {existsSync, readFileSync, renameSync} from 'node:fs'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {AccessFormat} from '../../src/proxy/log-line.ts'
+import {authorityOf} from '../helpers/authority.ts'
+import {hasOpenssl} from '../helpers/certificates.ts'
 import {clientOf, exchange, getAndClose} from '../helpers/client.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
+import {ask, http2To} from '../helpers/http2-client.ts'
 import {OK, type Origin, originOf, originThatAnswers} from '../helpers/origin.ts'
 import {proxyOf, type Proxy as ServedProxy} from '../helpers/proxy.ts'
 import {until} from '../helpers/until.ts'
@@ -34,6 +37,7 @@ test(
       method: 'POST',
       host: 'X.localhost',
       path: '/a?x=1',
+      scheme: 'http',
       protocol: 'HTTP/1.1',
       status: 200,
       attempts: 1,
@@ -184,7 +188,10 @@ test(
     const proxy = await proxyOf(folder.scope, {'x.localhost': origin.url}, {access, onLines})
     for (const path of ['/1', '/2']) await exchange(folder.scope, proxy.port, getAndClose(path))
     await until('two lines', () => text.split('\n').length === 3)
-    assert.match(text, /^at=\S+Z revision=test route=x\.localhost .* path=\/1 protocol=HTTP\/1\.1 status=200 /)
+    assert.match(
+      text,
+      /^at=\S+Z revision=test route=x\.localhost .* path=\/1 scheme=http protocol=HTTP\/1\.1 status=200 /,
+    )
   }),
 )
 
@@ -223,6 +230,36 @@ test(
     const [line = {}] = await readLines(path, 1)
     assert.equal([line['status'], line['error'], line['attempts']], [101, undefined, 1])
     assert.equal([line['bytesIn'], line['bytesOut']], [5, 5])
+  }),
+)
+
+const check = hasOpenssl ? test : test.skip
+check(
+  'requests of HTTP/2 are lines and counts like any others',
+  withFolder(async folder => {
+    const origin = await originThatAnswers(folder.scope, OK)
+    const path = folder.at('access.log')
+    const certificates = [authorityOf(folder.scope).certificate(['x.localhost'])]
+    const access = {path, format: 'json'} as const
+    const {plane, httpsPort} = await proxyOf(folder.scope, {'x.localhost': origin.url}, {certificates, access})
+    const session = await http2To(folder.scope, httpsPort)
+    await ask(session, {':path': '/a', 'user-agent': 'h2'})
+    await ask(session, {':path': '/b', ':method': 'POST', 'content-length': '5'}, 'hello')
+    await ask(session, {':path': '/c', ':authority': 'nobody.localhost'})
+    const told = (await readLines(path, 3)).map(line =>
+      ['path', 'scheme', 'protocol', 'status', 'bytesIn', 'bytesOut', 'userAgent'].map(name => line[name]),
+    )
+    assert.equal(told.slice(0, 2), [
+      ['/a', 'https', 'HTTP/2.0', 200, 0, 2, 'h2'],
+      ['/b', 'https', 'HTTP/2.0', 200, 5, 2, undefined],
+    ])
+    assert.equal(told[2]?.slice(0, 3), ['/c', 'https', 'HTTP/2.0'])
+    assert.equal(plane.answersOf('x.localhost')?.counts, [
+      {method: 'GET', status: 200, count: 1},
+      {method: 'POST', status: 200, count: 1},
+    ])
+    await until('the gauge', () => plane.workerGauges(0).connections === 1)
+    assert.is(plane.workerGauges(0).accepted, 1)
   }),
 )
 

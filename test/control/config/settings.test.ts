@@ -26,7 +26,7 @@ test(
     assert.is(settings?.edge.headBytes, 32768)
     assert.is(settings?.edge.bodyRateBytesPerS, 240)
     assert.is(settings?.edge.perClient, null)
-    assert.equal(settings?.log, {level: 'info', format: 'json'})
+    assert.equal(settings?.log, {level: 'info', format: 'json', isFormatWritten: false, access: null})
     assert.is(settings?.document.git?.every, '1m')
   }),
 )
@@ -191,6 +191,21 @@ test(
     const {settings, diagnostics} = await loadSettings({file: 'none.yaml', cwd: folder.path})
     assert.is(settings, null)
     assert.is(diagnostics[0]?.rule, 'unreadable')
+  }),
+)
+
+test(
+  'the access log: where, from the folder of the settings, and in which format',
+  withFolder(async folder => {
+    const access = async (log: string) => {
+      await folder.write({'etc/routesd.yaml': `log: {${log}}\n`})
+      return (await loadSettings({file: folder.at('etc/routesd.yaml'), cwd: folder.path})).settings?.log
+    }
+    assert.equal((await access('access: a.log'))?.access, {path: folder.at('etc/a.log'), format: 'json'})
+    assert.equal((await access('access: stdout, format: combined'))?.access, {path: null, format: 'combined'})
+    assert.is((await access('access: stdout, format: combined'))?.format, 'json')
+    assert.equal((await access('access: stdout, format: pretty'))?.access, {path: null, format: 'logfmt'})
+    assert.is((await access('access: off'))?.access, null)
   }),
 )
 
