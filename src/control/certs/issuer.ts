@@ -18,6 +18,8 @@ export type Issued = {readonly cert: string; readonly key: string; readonly name
 
 export type RenewalInfo = {readonly startMs: number; readonly endMs: number; readonly retryAfterMs: number}
 
+export type Subproblem = {readonly name: string; readonly type: string; readonly detail: string}
+
 /** A failure of an order: what the authority said, or what kept it from saying anything. */
 export class AcmeError extends Error {
   /** HTTP status; 0 when there was no answer. */
@@ -25,6 +27,8 @@ export class AcmeError extends Error {
   /** 'urn:ietf:params:acme:error:rateLimited', or a system's error code. */
   readonly type: string
   readonly detail: string
+  /** What it said of single names (RFC 8555 §6.7.1). */
+  readonly subproblems: readonly Subproblem[]
   /** null: it did not say. */
   readonly retryAfterMs: number | null
   /** Whether the same order may succeed later. */
@@ -34,14 +38,17 @@ export class AcmeError extends Error {
     status: number
     type: string
     detail: string
+    subproblems?: readonly Subproblem[]
     retryAfterMs: number | null
     retryable: boolean
+    cause?: unknown
   }) {
-    super(failure.detail)
+    super(failure.detail, failure.cause === undefined ? undefined : {cause: failure.cause})
     this.name = 'AcmeError'
     this.status = failure.status
     this.type = failure.type
     this.detail = failure.detail
+    this.subproblems = failure.subproblems ?? []
     this.retryAfterMs = failure.retryAfterMs
     this.retryable = failure.retryable
   }
