@@ -7,6 +7,8 @@ import type {Operations, Outcome, Refused} from './protocol.ts'
 export function findCertAction(
   path: string,
 ): ((operations: Operations, body: string) => Promise<Outcome<unknown>>) | null {
+  const [, encoded] = /^\/v1\/certs\/([^/]+)\/renew$/.exec(path) ?? []
+  if (encoded !== undefined) return operations => renew(operations, encoded)
   const action = ACTIONS.get(path)
   if (action === undefined) return null
   return async (operations, text) => {
@@ -34,6 +36,15 @@ async function importCert({certs}: Operations, {cert, key}: Body): Promise<Outco
 async function exportCert({certs}: Operations, {id, withKey = false}: Body): Promise<Outcome<unknown>> {
   if (typeof id !== 'string' || typeof withKey !== 'boolean') return bad("'id' is a text, 'withKey' true or false")
   return certs.export(id, withKey)
+}
+
+async function renew({certs}: Operations, encoded: string): Promise<Outcome<unknown>> {
+  try {
+    return await certs.renew(decodeURIComponent(encoded))
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error
+    return bad(`'${encoded}' is not percent-encoded UTF-8`)
+  }
 }
 
 async function rekey({certs}: Operations, {key = null, from = ''}: Body): Promise<Outcome<unknown>> {

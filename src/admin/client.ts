@@ -38,6 +38,7 @@ export type AdminClient = {
   certs(): Promise<readonly CertRow[]>
   importCert(given: CertImport): Promise<CertRow>
   exportCert(id: string, withKey: boolean): Promise<CertExport>
+  renewCert(idOrName: string): Promise<CertRow>
   certRoots(): Promise<CertRoots>
   rekey(body: RekeyBody): Promise<RekeyAnswer>
   history(): Promise<readonly HistoryRow[]>
@@ -77,6 +78,7 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     certs: async () => (await get(socket, '/v1/certs', answerMs)) as readonly CertRow[],
     importCert: async given => (await post(socket, '/v1/certs/import', given, answerMs)) as CertRow,
     exportCert: async (id, withKey) => (await post(socket, '/v1/certs/export', {id, withKey}, answerMs)) as CertExport,
+    renewCert: async id => (await post(socket, `/v1/certs/${encodeURIComponent(id)}/renew`, {}, answerMs)) as CertRow,
     certRoots: async () => (await post(socket, '/v1/certs/roots', {}, answerMs)) as CertRoots,
     // Every certificate is written anew, each to the disk: 1,000 take some seconds.
     rekey: async body => (await post(socket, '/v1/certs/rekey', body, Math.max(answerMs, REKEY_MS))) as RekeyAnswer,

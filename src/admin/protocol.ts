@@ -9,6 +9,7 @@
 //   GET  /v1/certs                    → CertRow[]
 //   POST /v1/certs/import             → CertRow; its body is a CertImport
 //   POST /v1/certs/export             → CertExport; {"id": …, "withKey": true}: the only answer that ever has a key in it
+//   POST /v1/certs/{id}/renew         → CertRow; by its id or a name in it. It is got later: the row says when it is there, or why not
 //   POST /v1/certs/roots              → {roots: PEM[]} of the local CA
 //   POST /v1/certs/rekey              → RekeyAnswer; its body is a RekeyBody
 //   GET  /v1/config                   → ConfigDump
@@ -136,7 +137,7 @@ export type CertRow = {
   readonly serial: string | null
   readonly createdAt: string | null
   readonly updatedAt: string | null
-  /** null: somebody else renews it. */
+  /** Of one that could not be got or renewed, the next try; null: somebody else renews it. */
   readonly renewAt: string | null
   readonly state: CertState
   /** What is wrong with it, or failed last; '' when nothing did. */
@@ -222,6 +223,7 @@ export type CertOperations = {
   rows(): readonly CertRow[]
   import(cert: string, key: string): Promise<Outcome<CertRow>>
   export(idOrName: string, withKey: boolean): Promise<Outcome<CertExport>>
+  renew(idOrName: string): Promise<Outcome<CertRow>>
   roots(): Promise<Outcome<CertRoots>>
   rekey(key: {readonly bytes: Uint8Array; readonly from: string} | null): Promise<Outcome<RekeyAnswer>>
 }

@@ -60,6 +60,7 @@ export function createCertificateKeeping({settings, clock, log, ...parts}: Keepi
     import: (cert, key) => outcome(certificates.import(cert, key)),
     export: (idOrName, withKey) =>
       outcome(certificates.export(idOrName).then(({id, cert, key}) => ({id, cert, key: withKey ? key : null}))),
+    renew: idOrName => outcome(certificates.renew(idOrName)),
     roots: () => outcome(certificates.roots().then(roots => ({roots}))),
     rekey: key => outcome(certificates.withVault(opened => vault.rekey(opened, key))),
   }

@@ -8,6 +8,7 @@ export const NO_CERTS: CertOperations = {
   rows: () => [],
   import: async () => ({refused}),
   export: async () => ({refused}),
+  renew: async () => ({refused}),
   roots: async () => ({answer: {roots: []}}),
   rekey: async () => ({refused}),
 }

@@ -39,6 +39,11 @@ export type Certificates = {
   import(cert: string, key: string): Promise<CertRow>
   /** The certificate with this id, or the only one for this name, as PEM; throws AppError. */
   export(idOrName: string): Promise<{readonly id: string; readonly cert: string; readonly key: string}>
+  /**
+   * Has the one with this id, or the only one for this name, renewed now; throws AppError when it is not ours to renew, or
+   * not time to try again. That of an authority is there later, or its row says why it is not.
+   */
+  renew(idOrName: string): Promise<CertRow>
   /** Roots of the local CA as PEM, none of them made for this. */
   roots(): Promise<string[]>
   /** Opens the vault; throws AppError. Nothing that it is used for meets a change of certificates halfway. */
@@ -144,13 +149,13 @@ export function createCertificates(parts: CertificatesParts): Certificates {
     return names.filter(name => !isLocalName(name) && isUnprovided(name))
   }
 
-  async function ensureLocal(name: string, vault: Vault): Promise<void> {
+  async function ensureLocal(name: string, vault: Vault, isForced = false): Promise<void> {
     const id = certificateId('local', [name])
     // A file that cannot be opened may be somebody's evidence: whoever wants it replaced removes it.
     const spoiled = shelf.unreadable().find(other => other.id === id)
     if (spoiled !== undefined) throw new Error(spoiled.message)
     const before = shelf.get(id)
-    if (before !== null && clock.now() < renewalOf(before)) return
+    if (before !== null && !isForced && clock.now() < renewalOf(before)) return
     localCa ??= createLocalCa({vault, clock})
     const pair = await localCa.issue([name])
     await shelf.keep({id, names: [name], ...pair, issuer: 'local', updatedAt: now()})
@@ -173,11 +178,14 @@ export function createCertificates(parts: CertificatesParts): Certificates {
   async function handOver(): Promise<void> {
     const next = certificatesInUse(own.list(), shelf.kept(), names, clock.now())
     const covered = new Set(next.flatMap(certificate => certificate.names))
-    plane.setPendingNames(scheduler === null ? [] : publicNames().filter(name => !isCoveredBy(name, covered)))
+    const pending = scheduler === null ? [] : publicNames().filter(name => !isCoveredBy(name, covered))
     const signature = JSON.stringify(next.map(({id, names: used, cert, isDefault}) => [id, used, cert, isDefault]))
-    if (signature === given) return
-    await plane.setCertificates(next)
-    given = signature
+    if (signature !== given) {
+      await plane.setCertificates(next)
+      given = signature
+    }
+    // Not before its certificate is there: between the two a name would be unknown.
+    plane.setPendingNames(pending)
   }
 
   function rows(): CertRow[] {
@@ -206,8 +214,8 @@ export function createCertificates(parts: CertificatesParts): Certificates {
     const id = certificateId('acme', [name])
     if (scheduler === null)
       return rowWithout(id, name, 'failing', typeof parts.scheduler === 'string' ? parts.scheduler : shelf.problem())
-    const {error} = scheduler.stateOf(name)
-    return rowWithout(id, name, error === '' ? 'pending' : 'failing', error)
+    const {renewAt, error} = scheduler.stateOf(name)
+    return {...rowWithout(id, name, error === '' ? 'pending' : 'failing', error), renewAt}
   }
 
   function find(idOrName: string): {id: string; cert: string; key: string} {
@@ -215,12 +223,21 @@ export function createCertificates(parts: CertificatesParts): Certificates {
       ...own.list().flatMap(({id, held}) => (held === null ? [] : [{...held, id}])),
       ...shelf.kept().map(({record}) => record),
     ]
-    const found = all.find(({id}) => id === idOrName)
-    const [first, second] = found ? [found] : all.filter(entry => entry.names.includes(idOrName))
-    if (first === undefined) throw new AppError(`there is no certificate '${idOrName}'`, {exitCode: EXIT.findings})
-    if (second !== undefined)
-      throw new AppError(`there are several for ${idOrName}, ${first.id} and ${second.id}: name one of them`)
-    return {id: first.id, cert: first.cert, key: first.key}
+    const {id, cert, key} = only(all, idOrName)
+    return {id, cert, key}
+  }
+
+  async function renew(idOrName: string): Promise<CertRow> {
+    const {id, names: made} = only(rows(), idOrName)
+    const [name = ''] = made
+    if (id === certificateId('local', made)) await ensureLocal(name, await shelf.open(), true)
+    else if (id !== certificateId('acme', made))
+      throw new AppError(`${id} is renewed by whoever has made it`, {hint: 'renew it there, and bring it again'})
+    else if (scheduler !== null) scheduler.renew(name)
+    else throw new AppError(typeof parts.scheduler === 'string' ? parts.scheduler : shelf.problem())
+    await handOver()
+    onChange()
+    return only(rows(), id)
   }
 
   const now = () => new Date(clock.now()).toISOString()
@@ -260,6 +277,7 @@ export function createCertificates(parts: CertificatesParts): Certificates {
         if (await isVaultInUse()) await shelf.open()
         return find(idOrName)
       }),
+    renew: idOrName => alone(() => renew(idOrName)),
     roots: () =>
       alone(async () => ((await isVaultInUse()) ? createLocalCa({vault: await shelf.open(), clock}).roots() : [])),
     withVault: work => alone(async () => work(await shelf.open())),
@@ -279,6 +297,18 @@ const FAILING: ReadonlySet<string> = new Set(['expired', 'failing', 'unreadable'
 // Two thirds through its life: there is time to try again.
 function renewalOf({facts: {notBeforeMs, notAfterMs}}: Kept): number {
   return notAfterMs - (notAfterMs - notBeforeMs) / 3
+}
+
+function only<T extends {readonly id: string; readonly names: readonly string[]}>(
+  all: readonly T[],
+  idOrName: string,
+): T {
+  const found = all.find(({id}) => id === idOrName)
+  const [first, second] = found ? [found] : all.filter(entry => entry.names.includes(idOrName))
+  if (first === undefined) throw new AppError(`there is no certificate '${idOrName}'`, {exitCode: EXIT.findings})
+  if (second !== undefined)
+    throw new AppError(`there are several for ${idOrName}, ${first.id} and ${second.id}: name one of them`)
+  return first
 }
 
 function joined(before: readonly OwnSource[], next: readonly OwnSource[]): OwnSource[] {

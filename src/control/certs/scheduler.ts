@@ -9,6 +9,8 @@ export type Scheduler = {
   want(names: readonly string[]): void
   /** When that of a name will be renewed, and what the last try failed of, '' for nothing. */
   stateOf(name: string): {readonly renewAt: string | null; readonly error: string}
+  /** Renews that of a name now, or tries again; throws AppError when it is not time, or not one of its names. */
+  renew(name: string): void
   close(): void
 }
 

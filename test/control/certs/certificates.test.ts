@@ -189,7 +189,7 @@ test(
     let desk: Desk | null = null
     const {certificates, served, pending} = deskIn(folder, given => {
       desk = given
-      return {want: names => void asked.push(names), stateOf: () => state, close: () => {}}
+      return {want: names => void asked.push(names), stateOf: () => state, renew: () => {}, close: () => {}}
     })
     await certificates.prepare(wanted('shop.example.com', '*.example.org', 'x.localhost'))
     assert.equal(asked.at(-1), ['shop.example.com', '*.example.org'])
