@@ -17,6 +17,7 @@ import {createScope, type Scope} from './base/scope.ts'
 import {readSecret} from './base/secret.ts'
 import {readVersion} from './base/version.ts'
 import {prepareAccessLog} from './control/access-log-file.ts'
+import {schedulingOf} from './control/acme.ts'
 import {type CertificateKeeping, createCertificateKeeping} from './control/certificates.ts'
 import {withBuiltIn} from './control/compile/services.ts'
 import type {Config, Placed} from './control/config/config.ts'
@@ -142,7 +143,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       clock,
       log,
       plane,
-      scheduler: whyNoScheduler(settings),
+      scheduler: schedulingOf({settings, clock, log, setChallenges: plane.setChallenges}),
       onChange: () => tell(null),
     })
     scope.own(certificates, owned => owned.close())
@@ -285,13 +286,6 @@ async function openWebhook(
   const parts = {listen, path, branch: git.branch, readSecret: readIt, clock, log, onNews}
   const webhook = scope.own(await createWebhook(parts), one => one.close())
   log.info('webhooks are taken', {at: `http://${webhook.address}${path}`})
-}
-
-// Orders need somebody who has agreed to the terms of the authority.
-function whyNoScheduler({document: {acme}}: Settings): string {
-  const instead = 'or bring a certificate: tls.certificates, tls.certificate of the host, or `routesd certs import`'
-  if (acme === 'off' || acme === false) return `acme is off: configure it in routesd.yaml, ${instead}`
-  return `the terms of the certificate authority are not agreed to: set acme.agree in routesd.yaml, ${instead}`
 }
 
 // Two daemons on one machine would meet at the default, which nobody has asked for: then the second one does without.

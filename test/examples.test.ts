@@ -3,6 +3,7 @@
 
 import {existsSync, globSync, readdirSync, readFileSync} from 'node:fs'
 import {createServer, type IncomingHttpHeaders, request} from 'node:http'
+import {request as requestHttps} from 'node:https'
 import type {AddressInfo} from 'node:net'
 import {dirname, join, relative, resolve} from 'node:path'
 import {test} from 'uvu'
@@ -32,11 +33,11 @@ for (const name of examples) {
       const rows = tableOf(readFileSync(join(folder, 'README.md'), 'utf8'))
       assert.ok(rows.length >= 3, 'the README has a table of requests')
       const standIns = await copyWithStandIns(folder, temporary)
-      const daemon = startIn(temporary, ['run'])
+      const daemon = startIn(temporary, ['run'], {env: {ROUTESD_CONFIG_DIR: temporary.at('config')}})
       const ready = await daemon.line(/^routesd ready /)
-      const port = Number(/ http=\S+:(\d+) /.exec(ready)?.[1])
+      const portOf = ({protocol}: URL) => Number(new RegExp(` ${protocol.slice(0, -1)}=\\S+:(\\d+) `).exec(ready)?.[1])
       for (const {from, to} of rows) {
-        const {status, body} = await get(port, new URL(from), temporary.scope)
+        const {status, body} = await get(portOf(new URL(from)), new URL(from), temporary.scope)
         if (to === '404') {
           assert.is(status, 404, from)
           continue
@@ -78,7 +79,11 @@ async function copyWithStandIns(example: string, temporary: Folder): Promise<num
   const settings = join(example, 'routesd.yaml')
   const text = existsSync(settings) ? readFileSync(settings, 'utf8') : 'listen:\n  http: 127.0.0.1:8080\n'
   assert.match(text, '127.0.0.1:8080')
-  await temporary.write({'routesd.yaml': text.replace('127.0.0.1:8080', '127.0.0.1:0\n  service: 127.0.0.1:0')})
+  await temporary.write({
+    'routesd.yaml': text
+      .replace('127.0.0.1:8080', '127.0.0.1:0\n  service: 127.0.0.1:0')
+      .replace('127.0.0.1:8443', '127.0.0.1:0'),
+  })
   return standIns.size
 }
 
@@ -98,7 +103,10 @@ type Answer = {status: number | undefined; headers: IncomingHttpHeaders; body: s
 function get(port: number, url: URL, scope: Scope): Promise<Answer> {
   return new Promise((done, reject) => {
     const path = url.pathname + url.search
-    const call = request({host: '127.0.0.1', port, path, headers: {host: url.host}, agent: false}, async response => {
+    const own = {host: '127.0.0.1', port, path, headers: {host: url.host}, agent: false}
+    const shown = {servername: url.hostname, rejectUnauthorized: false}
+    const send = url.protocol === 'https:' ? requestHttps : request
+    const call = send({...own, ...shown}, async response => {
       let body = ''
       for await (const chunk of response) body += chunk
       done({status: response.statusCode, headers: response.headers, body})

@@ -77,6 +77,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
       webhook: true,
     },
     registry: true,
+    acme: true,
     vault: true,
     tls: true,
     trustedProxies: true,

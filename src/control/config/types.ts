@@ -693,10 +693,16 @@ export interface SettingsEab {
   hmacKey: Secret
 }
 
-/** Proves control through DNS records. */
+/** Proves control through DNS records: of every name, not only of wildcards. */
 export interface SettingsDns {
   /** Program that is run as: COMMAND set|remove NAME VALUE. */
-  command: string
+  command?: string
+  /** Plugin of greenlock (acme-dns-01-*) that is installed beside the settings, or the path of one. */
+  plugin?: string
+  /** What the plugin is given. A token stands elsewhere: {file: path}, {env: NAME} or {credential: name}. */
+  options?: {
+    [k: string]: string | number | boolean | Secret
+  }
   /** How long a new record takes to be seen everywhere. */
   propagation?: string
 }
