@@ -152,19 +152,11 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const {joining, leases} = registry
     renew = leases.renew
     const source = await createSource(settings, {clock, log, onFetch: reloads.countFetch})
-    const parts = {
-      settings,
-      source,
-      clock,
-      log,
-      plane: instances,
-      resolver: joining,
-      health,
-      joining,
-      certificates,
+    const reconciler = createReconciler({
+      ...{settings, source, clock, log, plane: instances, resolver: joining, health, joining, certificates},
+      counters: {route: plane.routeStats, instance: plane.instanceStats},
       onJudged: reloads.count,
-    }
-    const reconciler = createReconciler(parts)
+    })
     const operations = createOperations(
       settings,
       reconciler,
@@ -349,6 +341,15 @@ function createOperations(
     drain: instances.drain,
     undrain: instances.undrain,
     certs: certificates,
+    history: () => reconciler.operator.history(),
+    async sync() {
+      const {sync, health, revision} = await reconciler.sync()
+      return {sync, health: joinHealth(health, instances.health()), revision}
+    },
+    suspend: reconciler.operator.suspend,
+    resume: reconciler.operator.resume,
+    confirm: reconciler.operator.confirm,
+    rollback: reconciler.operator.rollback,
     config() {
       const {snapshot, config} = reconciler.view()
       return {

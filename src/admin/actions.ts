@@ -10,9 +10,13 @@ export type Action = (operations: Operations, body: string) => Promise<Outcome<u
 
 const DRAIN_MS = {least: 1_000, unlessGiven: 3_600_000, most: 30 * 86_400_000} as const
 const TEXT_MAX = 500
+const NO_DURATION = '\'for\' is a duration such as "10m" or "1h30m"'
+const SUSPEND_MAX_MS = 366 * 86_400_000
 
 /** The action of a path without its query; null when there is none. */
 export function findAction(path: string): Action | null {
+  const own = ACTIONS.get(path)
+  if (own) return own
   const [, encoded = '', verb] = /^\/v1\/instances\/([^/]+)\/(drain|undrain)$/.exec(path) ?? []
   if (verb === undefined) return findCertAction(path)
   const id = decode(encoded)
@@ -27,20 +31,78 @@ export function findAction(path: string): Action | null {
 
 // ---
 
+const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ['/v1/sync', async operations => ({answer: await operations.sync()})],
+  [
+    '/v1/suspend',
+    async (operations, body) => {
+      const wish = readSuspendBody(body, Date.now())
+      return 'refused' in wish ? wish : operations.suspend(wish)
+    },
+  ],
+  ['/v1/resume', operations => operations.resume()],
+  ['/v1/confirm', operations => operations.confirm()],
+  [
+    '/v1/rollback',
+    async (operations, body) => {
+      const wish = readRollbackBody(body)
+      return 'refused' in wish ? wish : operations.rollback(wish)
+    },
+  ],
+])
+
+type Signed = {readonly who: string; readonly why: string}
+
+function readSuspendBody(text: string, nowMs: number): (Signed & {until: string | null}) | {refused: Refused} {
+  const body = parseObject(text)
+  if (body === null) return bad('the body is not a JSON object')
+  const {until, for: duration, why = '', who = '', ...others} = body
+  const wrong = findUnknown(others, 'until, for, why and who') ?? findBadText({why, who})
+  if (wrong !== null) return wrong
+  if (until !== undefined && duration !== undefined) return bad("'until' and 'for' are two ways to say the same")
+  if (duration !== undefined) {
+    const forMs = typeof duration === 'string' ? parseDuration(duration) : null
+    if (forMs === null) return bad(NO_DURATION)
+    if (forMs > SUSPEND_MAX_MS) return bad("'for' is a year at the most; without it a suspension lasts until `resume`")
+    return {until: new Date(nowMs + forMs).toISOString(), who: String(who), why: String(why)}
+  }
+  if (until === undefined) return {until: null, who: String(who), why: String(why)}
+  const untilMs = typeof until === 'string' && /^\d{4}-\d\d-\d\dT/.test(until) ? Date.parse(until) : Number.NaN
+  if (Number.isNaN(untilMs)) return bad("'until' is a time in RFC 3339, such as 2026-01-31T18:00:00Z")
+  return {until: new Date(untilMs).toISOString(), who: String(who), why: String(why)}
+}
+
+function readRollbackBody(text: string): (Signed & {revision: string | null}) | {refused: Refused} {
+  const body = parseObject(text)
+  if (body === null) return bad('the body is not a JSON object')
+  const {revision = '', why = '', who = '', ...others} = body
+  const wrong = findUnknown(others, 'revision, why and who') ?? findBadText({revision, why, who})
+  if (wrong !== null) return wrong
+  return {revision: revision === '' ? null : String(revision), who: String(who), why: String(why)}
+}
+
+function findUnknown(others: object, known: string): {refused: Refused} | null {
+  const [unknown] = Object.keys(others)
+  return unknown === undefined ? null : bad(`there is no '${unknown}' in the body: it has ${known}`)
+}
+
+function findBadText(texts: Readonly<Record<string, unknown>>): {refused: Refused} | null {
+  const [name] = Object.entries(texts).find(([, text]) => !isText(text)) ?? []
+  return name === undefined ? null : bad(`'${name}' is a text of one line and ${TEXT_MAX} characters at the most`)
+}
+
 type Wish = {readonly forMs: number; readonly who: string; readonly why: string}
 
 function readDrainBody(text: string): Wish | {refused: Refused} {
   const body = parseObject(text)
   if (body === null) return bad('the body is not a JSON object')
   const {for: duration, why = '', who = '', ...others} = body
-  const [unknown] = Object.keys(others)
-  if (unknown !== undefined) return bad(`there is no '${unknown}' in the body: it has for, why and who`)
-  if (!isText(why)) return bad(`'why' is a text of one line and ${TEXT_MAX} characters at the most`)
-  if (!isText(who)) return bad(`'who' is a text of one line and ${TEXT_MAX} characters at the most`)
+  const wrong = findUnknown(others, 'for, why and who') ?? findBadText({why, who})
+  if (wrong !== null) return wrong
   const forMs = duration === undefined ? DRAIN_MS.unlessGiven : typeof duration === 'string' && parseDuration(duration)
-  if (typeof forMs !== 'number') return bad('\'for\' is a duration such as "10m" or "1h30m"')
+  if (typeof forMs !== 'number') return bad(NO_DURATION)
   if (forMs < DRAIN_MS.least || forMs > DRAIN_MS.most) return bad("'for' is between 1s and 30d")
-  return {forMs, who, why}
+  return {forMs, who: String(who), why: String(why)}
 }
 
 // What is shown in a terminal must not move its cursor.

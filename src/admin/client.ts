@@ -9,6 +9,7 @@ import type {
   CertRoots,
   CertRow,
   ConfigDump,
+  ConfirmAnswer,
   DrainAnswer,
   DrainBody,
   ErrorBody,
@@ -17,9 +18,15 @@ import type {
   InstanceRow,
   RekeyAnswer,
   RekeyBody,
+  ResumeAnswer,
+  RollbackAnswer,
+  RollbackBody,
   RouteRow,
   ServiceRow,
   Status,
+  SuspendBody,
+  Suspension,
+  SyncAnswer,
   UndrainAnswer,
 } from './protocol.ts'
 import {checkSocketPath} from './socket-path.ts'
@@ -45,6 +52,12 @@ export type AdminClient = {
   config(): Promise<ConfigDump>
   drain(id: string, body: DrainBody): Promise<DrainAnswer>
   undrain(id: string): Promise<UndrainAnswer>
+  /** Waits for a fetch, so give the client time. */
+  sync(): Promise<SyncAnswer>
+  suspend(body: SuspendBody): Promise<Suspension>
+  resume(): Promise<ResumeAnswer>
+  confirm(): Promise<ConfirmAnswer>
+  rollback(body: RollbackBody): Promise<RollbackAnswer>
   /** POST /v1/PATH, for actions that are chosen while the program runs. */
   act(path: string, body: unknown): Promise<unknown>
   /** Whether POST /v1/PATH is something that this daemon does; nothing is done. */
@@ -83,6 +96,11 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     // Every certificate is written anew, each to the disk: 1,000 take some seconds.
     rekey: async body => (await post(socket, '/v1/certs/rekey', body, Math.max(answerMs, REKEY_MS))) as RekeyAnswer,
     config: async () => (await get(socket, '/v1/config', answerMs)) as ConfigDump,
+    sync: async () => (await post(socket, '/v1/sync', {}, answerMs)) as SyncAnswer,
+    suspend: async body => (await post(socket, '/v1/suspend', body, answerMs)) as Suspension,
+    resume: async () => (await post(socket, '/v1/resume', {}, answerMs)) as ResumeAnswer,
+    confirm: async () => (await post(socket, '/v1/confirm', {}, answerMs)) as ConfirmAnswer,
+    rollback: async body => (await post(socket, '/v1/rollback', body, answerMs)) as RollbackAnswer,
     act: (path, body) => post(socket, `/v1/${path}`, body, answerMs),
     canAct: path => canAct(socket, `/v1/${path}`, answerMs),
     events: signal => readEvents(socket, answerMs, signal),

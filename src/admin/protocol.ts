@@ -13,6 +13,12 @@
 //   POST /v1/certs/roots              → {roots: PEM[]} of the local CA
 //   POST /v1/certs/rekey              → RekeyAnswer; its body is a RekeyBody
 //   GET  /v1/config                   → ConfigDump
+//   GET  /v1/history                  → HistoryRow[], newest first
+//   POST /v1/sync                     → SyncAnswer, when a run with a fetch has ended
+//   POST /v1/suspend                  → Suspension; its body is a SuspendBody or nothing
+//   POST /v1/resume                   → ResumeAnswer
+//   POST /v1/confirm                  → ConfirmAnswer
+//   POST /v1/rollback                 → RollbackAnswer; its body is a RollbackBody or nothing
 //   GET  /v1/events                   → one JSON Event per line: first {type: 'snapshot'}, then what changes, and a heartbeat
 //
 // A failure is {error: {code, message}} with a 4xx or 5xx. Fields are only ever added. This file imports nothing.
@@ -166,21 +172,58 @@ export type RekeyAnswer = {
   readonly next: string
 }
 
-/** What became of one revision. Texts are '' when there is nothing to say. */
+/** What became of a revision that was to be served. */
 export type HistoryRow = {
   readonly revision: string
+  /** '': nobody has committed it, or git cannot say. */
   readonly author: string
   readonly subject: string
   /** RFC 3339. */
   readonly at: string
   /** What made the daemon look: 'watch', 'git', 'webhook', 'admin', … */
   readonly trigger: string
-  /** 'applied', 'refused', 'reverted', … */
-  readonly outcome: string
+  /** 'unchanged': another name for the routes that were served. 'reverted': it was served, and is no longer. */
+  readonly outcome: 'applied' | 'unchanged' | 'refused' | 'reverted'
+  /** A word for machines. */
   readonly reason: string
-  /** What it changed, in one line. */
-  readonly diff: string
+  readonly message: string
+  /** The first findings, each with its place. */
+  readonly diagnostics: readonly {readonly place: string; readonly rule: string; readonly message: string}[]
+  /** Counts of what became another; null where nothing was compared. */
+  readonly diff: {
+    readonly added: number
+    readonly removed: number
+    readonly moved: number
+    readonly changed: number
+  } | null
+  /** What was served after this; null: nothing. */
+  readonly serving: string | null
 }
+
+export type SyncAnswer = Pick<Status, 'sync' | 'health' | 'revision'>
+
+/** `until` is a time in RFC 3339, `for` a duration such as '2h'; without either it lasts until `resume`. */
+export type SuspendBody = {readonly until?: string; readonly for?: string; readonly why?: string; readonly who?: string}
+/** Nothing is applied meanwhile. Times are RFC 3339; `until` null: until somebody says otherwise. */
+export type Suspension = {
+  readonly since: string
+  readonly until: string | null
+  readonly who: string
+  readonly why: string
+}
+
+/** What was lifted: a suspension, or else the quarantine of these revisions; `left` are those that still are in it. */
+export type ResumeAnswer = {
+  readonly suspension: Suspension | null
+  readonly quarantine: readonly string[]
+  readonly left: readonly string[]
+}
+
+export type ConfirmAnswer = {readonly revision: string}
+
+/** `revision` is one that was served or any commit before the one that is; without it, what was served before. */
+export type RollbackBody = {readonly revision?: string; readonly why?: string; readonly who?: string}
+export type RollbackAnswer = {readonly from: string; readonly to: string; readonly quarantined: readonly string[]}
 
 export type ConfigDump = {
   readonly revision: string | null
@@ -215,6 +258,12 @@ export type Operations = {
   config(): ConfigDump
   drain(id: string, wish: {forMs: number; who: string; why: string}): Promise<Outcome<DrainAnswer>>
   undrain(id: string): Promise<Outcome<UndrainAnswer>>
+  history(): readonly HistoryRow[]
+  sync(): Promise<SyncAnswer>
+  suspend(wish: {until: string | null; who: string; why: string}): Promise<Outcome<Suspension>>
+  resume(): Promise<Outcome<ResumeAnswer>>
+  confirm(): Promise<Outcome<ConfirmAnswer>>
+  rollback(wish: {revision: string | null; who: string; why: string}): Promise<Outcome<RollbackAnswer>>
   /** Calls back on every event until the returned function is called. */
   subscribe(listener: (event: EventBody) => void): () => void
 }

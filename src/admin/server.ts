@@ -86,6 +86,7 @@ const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ['/v1/instances', operations => operations.instances()],
   ['/v1/certs', operations => operations.certs.rows()],
   ['/v1/config', operations => operations.config()],
+  ['/v1/history', operations => operations.history()],
   ['/v1/events', 'events'],
 ])
 

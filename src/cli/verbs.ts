@@ -17,6 +17,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 
 const MESSAGE: Flag = {name: 'message', short: 'm', value: 'TEXT', summary: 'message of the commit'}
 const AT: Flag = {name: 'at', value: 'REV', summary: 'read the files of this commit instead of those on disk'}
+const WHY: Flag = {name: 'why', value: 'TEXT', summary: 'the reason, shown with what it is the reason for'}
 const NO_COMMIT: Flag = {name: 'no-commit', summary: 'write the files and leave the commit to you'}
 const OFFLINE: Flag = {name: 'offline', summary: 'read the files, do not ask the daemon'}
 
@@ -102,6 +103,68 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./status.ts')).status,
   },
   {
+    name: 'history',
+    operands: '',
+    arity: [0, 0],
+    summary: 'what became of the revisions that were to be served, newest first',
+    details: 'The last 20, or as many as --limit says; with -o json all that is kept, 1,000 at the most.',
+    flags: [{name: 'limit', value: 'N', summary: 'as many entries at the most'}],
+    formats: ['text', 'json'],
+    load: async () => (await import('./history.ts')).history,
+  },
+  {
+    name: 'sync',
+    operands: '',
+    arity: [0, 0],
+    summary: 'fetch and read again now, and wait for what comes of it',
+    details: 'Exits 1 when what was read is not served then: refused, in quarantine, or suspended.',
+    flags: [],
+    formats: ['text', 'json'],
+    load: async () => (await import('./sync.ts')).sync,
+  },
+  {
+    name: 'suspend',
+    operands: '',
+    arity: [0, 0],
+    summary: 'apply nothing for a while',
+    details:
+      'Until the time of --until, or else until `resume`; survives a restart. A rollback is done all the same, and so is\ntaking back a change that is on trial.',
+    flags: [{name: 'until', value: 'TIME', summary: 'such as 2026-01-31T18:00, or a duration such as 2h'}, WHY],
+    formats: ['text', 'json'],
+    load: async () => (await import('./suspend.ts')).suspend,
+  },
+  {
+    name: 'resume',
+    operands: '',
+    arity: [0, 0],
+    summary: 'end a suspension, or else the quarantine of what was taken back',
+    details: 'One thing at a time: where there are both, the suspension ends, and a second resume ends the quarantine.',
+    flags: [],
+    formats: ['text', 'json'],
+    load: async () => (await import('./resume.ts')).resume,
+  },
+  {
+    name: 'confirm',
+    operands: '',
+    arity: [0, 0],
+    summary: 'keep the change that is on trial',
+    details: 'With git.confirmWithin a change goes back unless it is confirmed in time. Ends a soak as well.',
+    flags: [],
+    formats: ['text', 'json'],
+    load: async () => (await import('./confirm.ts')).confirm,
+  },
+  {
+    name: 'rollback',
+    operands: '[REV]',
+    arity: [0, 1],
+    summary: 'serve an earlier revision, and keep what came after it out',
+    details:
+      'REV is a revision of `history` or any commit before the one that is served; without it, what was served before.\nWhat came after it is in quarantine: neither sync nor a restart brings it back, a fix on top is served, and `resume`\nlifts it.',
+    flags: [WHY],
+    formats: ['text', 'json'],
+    load: async () => (await import('./rollback.ts')).rollback,
+  },
+  {
     name: 'routes ls',
     operands: '',
     arity: [0, 0],
@@ -158,10 +221,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'give an instance no new requests for a while; those under way finish',
     details:
       'ID is that of `instances ls`. Lasts for an hour unless --for says otherwise, survives a restart of the daemon, is\nshown by `status` as Drift, and ends by itself. Draining again sets a new time.',
-    flags: [
-      {name: 'for', value: 'DURATION', summary: 'such as 10m; 1h unless given, 30d at the most'},
-      {name: 'why', value: 'TEXT', summary: 'shown wherever the drain is'},
-    ],
+    flags: [{name: 'for', value: 'DURATION', summary: 'such as 10m; 1h unless given, 30d at the most'}, WHY],
     formats: ['text', 'json'],
     load: async () => (await import('./instances-drain.ts')).instancesDrain,
   },

@@ -47,7 +47,8 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
     if (commit === null) throw new GitError('failed', `${place.name} has no commit`)
     const revision = commit.sha.slice(0, 7)
     const refusal = await judgeCommit(git, place.top, commit, base)
-    const common = {revision, commit: commit.sha, gitProblem: origin.problem()}
+    const {author, subject} = commit
+    const common = {revision, commit: commit.sha, author, subject, gitProblem: origin.problem()}
     if (refusal !== null) {
       const key = JSON.stringify([commit.sha, refusal.message])
       const nothing = {files: [], diagnostics: [], missing: false, verified: null, drift: null}
@@ -153,6 +154,10 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
         if (!(error instanceof GitError)) throw error
         return unreadable(error)
       }
+    },
+    async place() {
+      const place = await origin.locate()
+      return 'problem' in place ? null : place
     },
     repositoryAt: commit => (commit === null ? null : filesOf(commit)),
     watch: tick => origin.watch(tick),

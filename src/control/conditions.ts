@@ -15,6 +15,9 @@ export type ConditionType =
   | 'StateUnwritable'
   | 'ApplyFailed'
   | 'ReconcileFailed'
+  | 'Quarantined'
+  | 'Suspended'
+  | 'Progressing'
   | 'RestartNeeded'
 
 export type Holding = {
@@ -28,6 +31,7 @@ export type Conditions = {
   /** What holds now, or null when it no longer does. `since` stays while the reason stays. */
   put(type: ConditionType, holding: Holding | null): void
   holds(type: ConditionType): boolean
+  get(type: ConditionType): Condition | null
   list(): readonly Condition[]
 }
 
@@ -45,6 +49,7 @@ export function createConditions(clock: Clock): Conditions {
       held.set(type, {type, status: 'True', reason, message, since, revision, ...(excerpt !== '' && {excerpt})})
     },
     holds: type => held.has(type),
+    get: type => held.get(type) ?? null,
     list: () => [...held.values()],
   }
 }

@@ -1,18 +1,19 @@
 // The one loop in which routes.d becomes what is served:
 //
-//   tick → settle → read → load → guard → compile → resolve → apply → remember
+//   tick → settle → read → hold → load → guard → compile → resolve → apply → remember
 //
 // One run at a time; ticks before a run has begun to read belong to it, ticks after that make one more. A set that is
 // refused changes nothing but what `view` says. Nothing that is thrown ends the loop: it is said, and tried again.
 
 import type {Status} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
-import {messageOf} from '../base/errors.ts'
+import {AppError, messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {releaseMemory} from '../base/memory.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
+import {type Aftercare, createAftercare, type Hold, type Operator} from './aftercare.ts'
 import {createConditions, type Holding} from './conditions.ts'
 import type {Config} from './config/config.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
@@ -24,6 +25,7 @@ import type {Resolver} from './registry/resolve.ts'
 import type {ReloadResult} from './reloads.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {recover, StartRefused} from './start.ts'
+import type {Counters} from './traffic.ts'
 import {
   createJudge,
   excerptOf,
@@ -42,6 +44,10 @@ export type Reconciler = {
   view(): View
   /** Calls back after every run until the returned function is called. */
   subscribe(listener: (view: View) => void): () => void
+  /** Runs now, a fetch included, and resolves with what came of it. */
+  sync(): Promise<View>
+  /** What an operator may ask for beside that. */
+  readonly operator: Operator
   /** Resolves when no run is under way or due. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -57,7 +63,7 @@ export type View = Pick<Status, 'sync' | 'health' | 'revision' | 'conditions'> &
 
 export type ReconcilerParts = {
   readonly settings: Pick<Settings, 'state' | 'permit' | 'forward' | 'owners'> & {
-    readonly git: Pick<Settings['git'], 'allowEmpty'>
+    readonly git: Pick<Settings['git'], 'allowEmpty'> & Partial<Pick<Settings['git'], 'soak' | 'confirmWithinMs'>>
   }
   readonly source: Source
   readonly clock: Clock
@@ -71,6 +77,8 @@ export type ReconcilerParts = {
   readonly certificates?: {prepare(next: ServableSet): Promise<void>; watch(now: ServableSet): Promise<void>}
   /** Is told of every set that was judged. */
   readonly onJudged?: (result: ReloadResult, reason: string) => void
+  /** What routes and instances have answered; without it there is no soak. */
+  readonly counters?: Counters
   /** Given by tests that have the disk fail. */
   readonly lastGood?: LastGood
 }
@@ -86,6 +94,14 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   const judge = createJudge(source, settings)
   const conditions = createConditions(clock)
   const listeners = new Set<(view: View) => void>()
+  const turns: {readonly work: () => Promise<void>; readonly drop: () => void}[] = []
+  const {soak = null, confirmWithinMs = null} = settings.git
+  const aftercare: Aftercare = createAftercare({
+    ...{state: settings.state, source, judge, lastGood, conditions, clock, log},
+    rules: {soak, confirmWithinMs},
+    counters: parts.counters ?? null,
+    loop: {inTurn, live: () => served && {set: served, commit: base}, replace, readAgain: () => run('timer'), tick},
+  })
 
   let served: ServableSet | null = null
   let sync: View['sync'] = {state: 'OutOfSync', reason: 'Starting', message: 'nothing has been read yet'}
@@ -112,11 +128,27 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (!starting || trigger === 'start') running ??= loop()
   }
 
+  // What may not be done during a run waits for its end, and then comes before the next one.
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const {promise, resolve, reject} = Promise.withResolvers<T>()
+    const drop = () => reject(new AppError('the daemon is stopping'))
+    if (closed) drop()
+    else turns.push({work: () => work().then(resolve, reject), drop})
+    if (!starting && !closed) running ??= loop()
+    return promise
+  }
+
   async function loop(): Promise<void> {
     // The caller gets its turn first, so that `running` is set before anything can end.
     await null
-    while (due !== null && !closed) {
-      const trigger = due
+    while ((due !== null || turns.length > 0) && !closed) {
+      const turn = starting ? undefined : turns.shift()
+      if (turn !== undefined) {
+        await turn.work()
+        tell()
+        continue
+      }
+      const trigger = due ?? 'timer'
       due = null
       try {
         await run(trigger)
@@ -178,26 +210,47 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     conditions.put('GitOperationFailed', read.gitProblem)
     fetched = read.revision
     verified = read.verified ?? verified
+    const held = aftercare.hold(read)
+    conditions.put('Quarantined', held?.reason === 'Quarantined' ? {...held, revision: read.revision} : null)
+    if (held !== null && (await hold(read, held))) return
     if (judged?.key === read.key) return repeat(read, judged.refusal)
     const verdict = await judgeRead(read)
-    if (verdict.kind === 'refused') await refuse(read, verdict.refusal)
+    if (verdict.kind === 'refused') await refuse(read, verdict.refusal, trigger)
     else await accept(read, verdict, trigger)
     judged = {key: read.key, refusal: verdict.kind === 'refused' ? verdict.refusal : null}
   }
 
+  // Nothing is changed; whether that is possible: a first start has nothing else to serve than what is suspended.
+  async function hold({revision}: ReadSet, {reason, message}: Hold): Promise<boolean> {
+    if (starting && !(await serveLastGood(message, []))) {
+      if (reason === 'Quarantined') return true
+      startFailure = null
+      return false
+    }
+    judged = null
+    if (reason === 'Suspended') return true
+    failed = revision
+    sync = {state: 'OutOfSync', reason, message}
+    for (const type of REFUSALS) conditions.put(type, null)
+    return true
+  }
+
   // The same bytes again: nothing new to say but, after a commit, another name.
-  async function repeat({revision, commit, files}: ReadSet, refusal: Refusal | null): Promise<void> {
+  async function repeat(read: ReadSet, refusal: Refusal | null): Promise<void> {
+    const {revision, commit} = read
     if (refusal !== null) {
       failed = revision
       return
     }
     if (served === null) return
-    if (served.snapshot.revision !== revision) {
-      served = {...served, snapshot: {...served.snapshot, revision}}
+    const before = served
+    if (before.snapshot.revision !== revision) {
+      served = {...before, snapshot: {...before.snapshot, revision}}
       log.info('the same routes under another name', {revision})
     }
     base = commit
-    await remember(revision, files)
+    await remember(read)
+    if (served !== before) await aftercare.accepted(read, served, before, 'timer')
   }
 
   async function judgeRead({files, revision, diagnostics, missing, refusal, commit}: ReadSet): Promise<Verdict> {
@@ -216,7 +269,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     return kept.kind === 'set' ? kept.set.snapshot.routes.length : 0
   }
 
-  async function refuse({revision}: ReadSet, {type, message, diagnostics}: Refusal): Promise<void> {
+  async function refuse(read: ReadSet, refusal: Refusal, trigger: Trigger): Promise<void> {
+    const {revision} = read
+    const {type, message, diagnostics} = refusal
     failed = revision
     onJudged('refused', type)
     sync = {state: 'OutOfSync', reason: type, message}
@@ -226,16 +281,19 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const serving = served?.snapshot.revision ?? 'nothing yet'
     log.error(`${label} is refused`, {reason: type, why: message, revision, serving})
     if (starting) await serveLastGood(message, diagnostics)
+    await aftercare.refused(read, refusal, trigger)
   }
 
   async function accept(read: ReadSet, {set, warnings}: Verdict & {kind: 'accepted'}, trigger: Trigger): Promise<void> {
-    const before = served?.snapshot
+    const previous = served
+    const before = previous?.snapshot
     logDiagnostics(log, warnings)
     const isSame = before?.content === set.snapshot.content
     if (before && isSame) {
       served = set
       if (before.revision !== read.revision) log.info('the same routes under another name', {revision: read.revision})
     } else {
+      await aftercare.beforeApply(read, set)
       await apply(set)
       log.info('applied', {revision: read.revision, routes: set.snapshot.routes.length, trigger})
       if (set.snapshot.routes.length + set.snapshot.services.length === 0)
@@ -246,7 +304,15 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     onJudged(isSame ? 'unchanged' : 'applied', '')
     sync = {state: 'Synced', reason: 'Applied', message: ''}
     for (const type of REFUSALS) conditions.put(type, null)
-    await remember(read.revision, read.files)
+    await remember(read)
+    await aftercare.accepted(read, set, previous, trigger)
+  }
+
+  // In place of what was read, which is not looked at as the same again.
+  async function replace(set: ServableSet, commit: string | null): Promise<void> {
+    await apply(set)
+    base = commit
+    judged = null
   }
 
   // The names of both worlds are resolved until the new one is everywhere: a failed hand-over leaves the old one whole.
@@ -270,6 +336,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
     conditions.put('ApplyFailed', null)
     served = next
+    aftercare.applied()
     health.watch(joining?.snapshot() ?? next.snapshot)
     await certificates?.watch(next)
     await resolver.watch(hosts)
@@ -278,7 +345,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     firstRun.resolve()
   }
 
-  async function remember(revision: string, files: readonly SourceFile[]): Promise<void> {
+  async function remember(read: ReadSet): Promise<void> {
+    const {revision, files} = read
+    await aftercare.served(read)
     try {
       await lastGood.remember(revision, files, base)
       conditions.put('StateUnwritable', null)
@@ -291,15 +360,17 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   // A start that routes.d gives nothing to.
-  async function serveLastGood(message: string, diagnostics: readonly Diagnostic[]): Promise<void> {
-    const kept = await recover(lastGood, judge, source)
+  async function serveLastGood(message: string, diagnostics: readonly Diagnostic[]): Promise<boolean> {
+    let kept = await recover(lastGood, judge, source)
+    if (kept.kind === 'set' && aftercare.isQuarantined(kept.commit, kept.set.files)) kept = await aftercare.recover()
     if (kept.kind === 'none') {
       startFailure = new StartRefused(message, `nothing can be served instead: ${kept.why}`, diagnostics)
-      return
+      return false
     }
     await apply(kept.set)
     base = kept.commit
     log.warn('serving the last good configuration', {revision: kept.set.snapshot.revision, keptAt: kept.keptAt})
+    return true
   }
 
   function again(ms: number): void {
@@ -307,11 +378,21 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     cancelAgain = clock.after(ms, () => tick('timer'))
   }
 
+  function syncNow(): View['sync'] {
+    const suspension = aftercare.suspension()
+    if (suspension !== null) return {state: 'Suspended', reason: 'Suspended', message: suspension.message}
+    const progress = conditions.get('Progressing')
+    return progress === null || sync.state !== 'Synced'
+      ? sync
+      : {...sync, reason: 'Progressing', message: progress.message}
+  }
+
   function view(): View {
+    aftercare.refresh()
     const list = conditions.list()
     const degraded = list.find(({type}) => DEGRADING.has(type))
     return {
-      sync,
+      sync: syncNow(),
       health: degraded ? {state: 'Degraded', message: degraded.message} : {state: 'Healthy', message: ''},
       revision: {applied: served?.snapshot.revision ?? null, fetched, verified, failed},
       conditions: list,
@@ -339,6 +420,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   return {
     async start() {
       base = await lastGood.commit()
+      await aftercare.load()
       watch = await source.watch(tick)
       tick('start')
       await firstRun.promise
@@ -346,6 +428,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     },
     tick,
     view,
+    async sync() {
+      tick('admin')
+      await idle()
+      return view()
+    },
+    operator: aftercare,
     subscribe(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -355,6 +443,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       closed = true
       firstRun.resolve()
       cancelAgain()
+      aftercare.close()
+      for (const {drop} of turns.splice(0)) drop()
       source.stop()
       await watch?.close()
       await running

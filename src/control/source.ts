@@ -5,6 +5,7 @@ import type {Holding} from './conditions.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import type {RepositoryFiles} from './config/references.ts'
 import type {WatchReason} from './gitops/watch.ts'
+import type {RoutesPlace} from './read-revision.ts'
 import type {Refusal} from './verdict.ts'
 
 /** What a run was asked for by. 'git' is the time for a fetch, 'webhook' a forge that says so. */
@@ -22,6 +23,8 @@ export type Source = {
   read(request: ReadRequest): Promise<SourceRead>
   /** What a commit has beside its routes; null where paths are read from the disk. */
   repositoryAt(commit: string | null): RepositoryFiles | null
+  /** Where revisions can be read; null outside git. Throws GitError. */
+  place(): Promise<RoutesPlace | null>
   /** Calls `tick` for every hint of a change, until closed. */
   watch(tick: (trigger: Trigger) => void): Promise<{close(): Promise<void>}>
   /** Ends every wait at once, now and from now on. */
@@ -53,6 +56,9 @@ export type ReadSet = {
   readonly revision: string
   /** The commit that the files were read from; null in a work tree. */
   readonly commit: string | null
+  /** Of the commit; '' where nobody has committed the files as they are. */
+  readonly author: string
+  readonly subject: string
   /** The revision, when signatures were asked for and are good. */
   readonly verified: string | null
   /** Why this set may not be served, whatever its files say. */

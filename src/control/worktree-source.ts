@@ -4,6 +4,7 @@ import type {Clock} from '../base/clock.ts'
 import type {Log} from '../base/log.ts'
 import {readRoutesFolder} from './config/files.ts'
 import {findGitDir, operationUnderWay} from './gitops/git-dir.ts'
+import {findPlace} from './gitops/place.ts'
 import {contentHash, nameRevision} from './gitops/revision.ts'
 import {createSettler} from './gitops/settle.ts'
 import {readStable} from './gitops/stable.ts'
@@ -29,11 +30,13 @@ export function createWorktreeSource(parts: WorktreeParts): Source {
 
   async function readAll(): Promise<Omit<ReadSet, 'drift'>> {
     const {files, diagnostics, missing} = await readFolder(root, label)
-    const {revision, problem} = await nameRevision(root, files)
+    const {revision, problem, dirty, author: by, subject: about} = await nameRevision(root, files)
     const key = JSON.stringify([missing, contentHash(files), diagnostics.map(({file, message}) => [file, message])])
     const gitProblem = problem === null ? null : {reason: 'Refused', message: problem}
     // Signatures are those of commits, and nobody knows whether the files are those of one.
-    return {files, diagnostics, missing, revision, commit: null, verified: null, refusal: null, gitProblem, key}
+    const [author, subject] = dirty ? ['', ''] : [by ?? '', about ?? '']
+    const common = {files, diagnostics, missing, revision, author, subject, gitProblem, key}
+    return {...common, commit: null, verified: null, refusal: null}
   }
 
   return {
@@ -53,6 +56,7 @@ export function createWorktreeSource(parts: WorktreeParts): Source {
       return {kind: 'set', set: {...read, drift}}
     },
     repositoryAt: () => null,
+    place: () => findPlace(root, ''),
     watch: tick => createWatch({root, clock, log, tick, ...(rescanMs === undefined ? {} : {rescanMs})}),
     stop: () => settler.stop(),
   }

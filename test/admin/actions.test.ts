@@ -26,6 +26,18 @@ async function serverIn(folder: Folder): Promise<{socket: string; asked: unknown
     instances: never,
     certs: NO_CERTS,
     config: never,
+    history: never,
+    sync: never,
+    confirm: never,
+    resume: never,
+    async suspend(wish) {
+      asked.push(['suspend', wish])
+      return {answer: {since: '', ...wish}}
+    },
+    async rollback(wish) {
+      asked.push(['rollback', wish])
+      return {answer: {from: 'b', to: 'a', quarantined: []}}
+    },
     subscribe: () => () => {},
     async drain(id, wish) {
       asked.push(['drain', id, wish])

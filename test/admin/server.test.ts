@@ -336,6 +336,12 @@ const quiet: Operations = {
   drain: async id => ({refused: {status: 404, code: 'not-found', message: `there is no ${id}`}}),
   undrain: async id => ({answer: {id, lifted: null}}),
   config: () => ({revision: null, settings: {}, config: {}}),
+  history: () => [],
+  sync: async () => STATUS,
+  suspend: async wish => ({answer: {since: '', ...wish}}),
+  resume: async () => ({answer: {suspension: null, quarantine: [], left: []}}),
+  confirm: async () => ({answer: {revision: ''}}),
+  rollback: async () => ({answer: {from: '', to: '', quarantined: []}}),
   subscribe: () => () => {},
 }
 

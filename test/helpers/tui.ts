@@ -155,7 +155,27 @@ function cert(id: string, commonName: string, state: CertRow['state'], days: num
   return {id, commonName, names: [commonName], issuer: days === null ? '' : "Let's Encrypt R11", ...times, state, error}
 }
 
-function commit(revision: string, author: string, subject: string, at: string, outcome: string): HistoryRow {
+function commit(
+  revision: string,
+  author: string,
+  subject: string,
+  at: string,
+  outcome: HistoryRow['outcome'],
+): HistoryRow {
+  const diff = {added: 0, removed: 0, moved: 0, changed: 1}
   const reason = outcome === 'applied' ? '' : 'ValidationFailed: routes.d/old.yaml:2: unknown key "redirct"'
-  return {revision, author, subject, at, trigger: 'git', outcome, reason, diff: '1 changed'}
+  const message = ''
+  return {
+    revision,
+    author,
+    subject,
+    at,
+    trigger: 'git',
+    outcome,
+    reason,
+    message,
+    diagnostics: [],
+    diff,
+    serving: revision,
+  }
 }

@@ -3,7 +3,7 @@
 import {resolve} from 'node:path'
 import {type Address, parseAddress} from '../../base/address.ts'
 import {type GitRemote, parseGitRemote} from '../../base/git-remote.ts'
-import {parseDuration} from '../../base/units.ts'
+import {parseDuration, parseShare} from '../../base/units.ts'
 import type {Secret, SettingsGit, SettingsWebhook} from './types.ts'
 
 export type GitSettings = {
@@ -27,8 +27,19 @@ export type GitSettings = {
     readonly principals: readonly string[]
   } | null
   readonly webhook: {readonly listen: Address; readonly path: string; readonly secret: Secret} | null
+  /** null: changes are not watched. */
+  readonly soak: SoakSettings | null
+  /** null: nobody has to confirm a change. */
+  readonly confirmWithinMs: number | null
   /** What the paths of secrets count from. */
   readonly folder: string
+}
+
+export type SoakSettings = {
+  readonly forMs: number
+  /** Share of 5xx above that before the change. */
+  readonly errorRate: number
+  readonly minRequests: number
 }
 
 /** `git` with every default filled in, as settings; paths count from `folder`. The words have been checked. */
@@ -59,6 +70,8 @@ export function gitSettingsOf(git: SettingsGit, folder: string): GitSettings {
         ? {mode, signers: resolve(folder, verify?.signers ?? ''), principals: verify?.principals ?? []}
         : null,
     webhook: webhook && listen ? {listen, path: webhook.path ?? '/hook', secret: webhook.secret} : null,
+    soak: soakOf(git),
+    confirmWithinMs: parseDuration(git.confirmWithin || 'off'),
     folder,
   }
 }
@@ -88,6 +101,15 @@ export function checkGitWords(git: SettingsGit): [pointer: string, message: stri
 
 function webhookOf({webhook}: SettingsGit): SettingsWebhook | null {
   return typeof webhook === 'object' ? webhook : null
+}
+
+function soakOf({soak}: SettingsGit): SoakSettings | null {
+  if (typeof soak !== 'object') return null
+  return {
+    forMs: parseDuration(soak.for ?? '2m') ?? 120_000,
+    errorRate: parseShare(soak.errorRate ?? '5%') ?? 0.05,
+    minRequests: soak.minRequests ?? 50,
+  }
 }
 
 function isLoopback(url: string): boolean {

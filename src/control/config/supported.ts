@@ -75,6 +75,8 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
       allowEmpty: true,
       verify: true,
       webhook: true,
+      soak: {for: true, errorRate: true, minRequests: true},
+      confirmWithin: true,
     },
     registry: true,
     acme: true,

@@ -27,7 +27,8 @@ export const COMMITS = screenOf<HistoryRow>({
     ['trigger', row.trigger],
     ['outcome', row.outcome],
     ['reason', row.reason || glyphs.none],
-    ['changes', row.diff || glyphs.none],
+    ['changes', changes(row) || glyphs.none],
+    ['message', row.message || glyphs.none],
   ],
   empty: 'nothing has been applied yet',
   absent: 'this daemon keeps no history (GET /v1/history is not there)',
@@ -35,7 +36,14 @@ export const COMMITS = screenOf<HistoryRow>({
 
 // ---
 
+function changes({diff}: HistoryRow): string {
+  return Object.entries(diff ?? {})
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ')
+}
+
 function outcome({outcome}: HistoryRow, {glyphs}: Look): Span {
-  const isGood = outcome === 'applied'
+  const isGood = outcome === 'applied' || outcome === 'unchanged'
   return span(`${isGood ? glyphs.good : glyphs.bad} ${outcome}`, isGood ? 'good' : 'bad')
 }
