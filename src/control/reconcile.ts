@@ -362,7 +362,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   // A start that routes.d gives nothing to.
   async function serveLastGood(message: string, diagnostics: readonly Diagnostic[]): Promise<boolean> {
     let kept = await recover(lastGood, judge, source)
-    if (kept.kind === 'set' && aftercare.isQuarantined(kept.commit, kept.set.files)) kept = await aftercare.recover()
+    if (kept.kind === 'none' ? kept.broken : aftercare.isQuarantined(kept.commit, kept.set.files)) {
+      const older = await aftercare.recover()
+      if (older.kind === 'set' || kept.kind === 'set') kept = older
+    }
     if (kept.kind === 'none') {
       startFailure = new StartRefused(message, `nothing can be served instead: ${kept.why}`, diagnostics)
       return false
