@@ -3,7 +3,7 @@ import {withFolder} from '../helpers/folder.ts'
 import {KILLS, killAndStart} from '../helpers/kills.ts'
 
 test(
-  `killed ${KILLS} times: a rollback is done or is not, and what was taken back stays away`,
+  `killed up to ${KILLS} times: a rollback is done or is not, and what was taken back stays away`,
   withFolder(folder => killAndStart(folder, 'rollback')),
 )
 
