@@ -9,11 +9,11 @@ import type {Log} from '../base/log.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import {diffSnapshots} from '../router/diff.ts'
 import {countChanges} from './changes.ts'
+import {createChronicle} from './chronicle.ts'
 import type {Conditions} from './conditions.ts'
-import type {Diagnostic} from './config/diagnostic.ts'
 import type {GitSettings} from './config/git-settings.ts'
 import {createDecisionFile, type Quarantine, quarantineOf, type Served, type Suspension} from './gitops/decisions.ts'
-import {createHistory, type HistoryEntry} from './gitops/history.ts'
+import type {HistoryEntry} from './gitops/history.ts'
 import type {LastGood} from './gitops/last-good.ts'
 import {contentHash} from './gitops/revision.ts'
 import {createServedSets} from './gitops/served-sets.ts'
@@ -89,8 +89,9 @@ export type Loop = {
 export function createAftercare(parts: AftercareParts): Aftercare {
   const {state, rules, source, judge, lastGood, conditions, counters, clock, log, loop} = parts
   const file = createDecisionFile(state, log)
-  const history = createHistory(state)
   const sets = createServedSets(state, log)
+  const servingNow = () => loop.live()?.set.snapshot.revision ?? null
+  const chronicle = createChronicle({state, sets, clock, log, servingNow})
   const suspensions = createSuspensions(file, clock, log, () => loop.tick('timer'))
   const traffic =
     rules.soak === null || counters === null ? null : createTraffic(counters, servedKeys, rules.soak.forMs, clock)
@@ -165,34 +166,10 @@ export function createAftercare(parts: AftercareParts): Aftercare {
     await loop.replace(target.set, target.commit)
     const {revision, reason, message} = what
     log.warn('taken back', {revision, to: target.revision, reason, why: message})
-    const {author, subject} = history.entries().findLast(entry => entry.revision === revision) ?? NOBODY
     const diff = live && countChanges(diffSnapshots(live.snapshot, target.set.snapshot))
-    await record({revision, author, subject, trigger, outcome: 'reverted', reason, message, diff, diagnostics: []})
-    await keep(target, target.set.files)
+    await chronicle.reverted({revision, trigger, reason, message, diff})
+    await chronicle.keep(target, target.set.files)
     await loop.readAgain()
-  }
-
-  // --- remembered
-
-  async function keep(set: Served & Pick<Target, 'author' | 'subject'>, files: readonly SourceFile[]): Promise<void> {
-    const {revision, commit, content, author, subject} = set
-    const [newest] = sets.list()
-    if (newest?.content === content && newest.revision === revision && newest.commit === commit) return
-    const at = new Date(clock.now()).toISOString()
-    try {
-      await sets.keep({revision, commit, content, author, subject, at}, files)
-    } catch (error) {
-      log.warn('what is served cannot be kept for a rollback', {revision, why: messageOf(error)})
-    }
-  }
-
-  async function record(entry: Omit<HistoryEntry, 'at' | 'serving'>): Promise<void> {
-    const serving = loop.live()?.set.snapshot.revision ?? null
-    try {
-      await history.add({...entry, at: new Date(clock.now()).toISOString(), serving})
-    } catch (error) {
-      log.warn('the history cannot be written', {revision: entry.revision, why: messageOf(error)})
-    }
   }
 
   // What was awaiting something while nobody was there.
@@ -207,10 +184,7 @@ export function createAftercare(parts: AftercareParts): Aftercare {
       const entry = {revision, commits, contents, to: to.revision, reason: 'NotConfirmed' as const, message, at}
       await file.decideAnyway({trial: null, quarantine: [...quarantine, entry]})
       log.warn('taken back', {revision, to: to.revision, reason: 'NotConfirmed', why: message})
-      await record({
-        ...{revision, ...NOBODY, trigger: 'start', outcome: 'reverted', reason: 'NotConfirmed', message},
-        ...{diff: null, diagnostics: []},
-      })
+      await chronicle.reverted({revision, trigger: 'start', reason: 'NotConfirmed', message, diff: null})
     } else if (
       (trial.confirmBy === null || rules.confirmWithinMs === null) &&
       (rules.soak === null || isOver(trial.soakUntil))
@@ -219,13 +193,11 @@ export function createAftercare(parts: AftercareParts): Aftercare {
     }
   }
 
-  let keptKey = ''
-
   return {
     async load() {
       await file.load()
       await sets.load()
-      await history.load().catch(error => log.error('the history cannot be read', {why: messageOf(error)}))
+      await chronicle.load()
       await settleOverdue()
       suspensions.resume()
     },
@@ -249,29 +221,12 @@ export function createAftercare(parts: AftercareParts): Aftercare {
     },
     beforeApply,
     applied: () => trials.watch(),
-    async served(read) {
-      const key = JSON.stringify([read.revision, read.commit, read.key])
-      if (key === keptKey) return
-      await keep({...read, content: contentHash(read.files)}, read.files)
-      keptKey = key
+    served: chronicle.served,
+    async accepted(read, set, before, trigger) {
+      await trials.extend(read.commit, contentHash(read.files))
+      await chronicle.accepted(read, set, before, trigger)
     },
-    async accepted({revision, author, subject, commit, files}, set, before, trigger) {
-      await trials.extend(commit, contentHash(files))
-      const [is, was] = [set.snapshot, before?.snapshot]
-      const isApplied = was?.content !== is.content
-      // A restart serves again what was served.
-      if (was === undefined && history.entries().at(-1)?.serving === revision) return
-      if (!isApplied && was?.revision === revision) return
-      const diff = was === undefined || !isApplied ? null : countChanges(diffSnapshots(was, is))
-      const outcome = isApplied ? 'applied' : 'unchanged'
-      const reason = isApplied ? 'Applied' : 'SameRoutes'
-      await record({revision, author, subject, trigger, outcome, reason, message: '', diagnostics: [], diff})
-    },
-    async refused({revision, author, subject}, {type, message, diagnostics}, trigger) {
-      const found = diagnostics.filter(({severity}) => severity === 'error').map(entryOf)
-      const common = {revision, author, subject, trigger, message, diagnostics: found, diff: null}
-      await record({...common, outcome: 'refused', reason: type})
-    },
+    refused: chronicle.refused,
     refresh() {
       const suspension = suspensions.current()
       conditions.put('Suspended', suspension && {reason: 'Suspended', message: describeSuspension(suspension)})
@@ -288,7 +243,7 @@ export function createAftercare(parts: AftercareParts): Aftercare {
       traffic?.close()
     },
 
-    history: () => history.entries().toReversed(),
+    history: chronicle.entries,
     suspend: wish =>
       loop.inTurn(async () => {
         if (wish.until !== null && Date.parse(wish.until) <= clock.now())
@@ -354,15 +309,9 @@ export function createAftercare(parts: AftercareParts): Aftercare {
 
 // ---
 
-const NOBODY = {author: '', subject: ''}
-
 function describeQuarantine({revision, to, reason, message}: Quarantine): string {
   const why = reason === 'SoakFailed' ? `the soak failed: ${message}` : message
   return `${revision} was taken back to ${to} (${why}); a fix on top is served, and \`routesd resume\` lifts it`
-}
-
-function entryOf({file, line, column, rule, message}: Diagnostic): HistoryEntry['diagnostics'][number] {
-  return {place: `${file}:${line}:${column}`, rule, message}
 }
 
 function refuse(code: string, message: string): {refused: {status: number; code: string; message: string}} {

@@ -213,7 +213,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     const held = aftercare.hold(read)
     conditions.put('Quarantined', held?.reason === 'Quarantined' ? {...held, revision: read.revision} : null)
     if (held !== null && (await hold(read, held))) return
-    if (judged?.key === read.key) return repeat(read, judged.refusal)
+    if (judged?.key === read.key) return repeat(read, judged.refusal, trigger)
     const verdict = await judgeRead(read)
     if (verdict.kind === 'refused') await refuse(read, verdict.refusal, trigger)
     else await accept(read, verdict, trigger)
@@ -236,7 +236,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   // The same bytes again: nothing new to say but, after a commit, another name.
-  async function repeat(read: ReadSet, refusal: Refusal | null): Promise<void> {
+  async function repeat(read: ReadSet, refusal: Refusal | null, trigger: Trigger): Promise<void> {
     const {revision, commit} = read
     if (refusal !== null) {
       failed = revision
@@ -250,7 +250,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
     base = commit
     await remember(read)
-    if (served !== before) await aftercare.accepted(read, served, before, 'timer')
+    if (served !== before) await aftercare.accepted(read, served, before, trigger)
   }
 
   async function judgeRead({files, revision, diagnostics, missing, refusal, commit}: ReadSet): Promise<Verdict> {

@@ -135,4 +135,35 @@ test(
   }),
 )
 
+test(
+  'suspend and rollback take what they know, and nothing else',
+  withFolder(async folder => {
+    const {socket, asked} = await serverIn(folder)
+    assert.is((await post(socket, '/v1/suspend')).status, 200)
+    assert.is((await post(socket, '/v1/suspend', '{"until":"2030-01-31T18:00:00+01:00","who":"ada"}')).status, 200)
+    assert.is((await post(socket, '/v1/rollback', '{"revision":"4f3c2b1","why":"slow"}')).status, 200)
+    assert.equal(asked, [
+      ['suspend', {until: null, who: '', why: ''}],
+      ['suspend', {until: '2030-01-31T17:00:00.000Z', who: 'ada', why: ''}],
+      ['rollback', {revision: '4f3c2b1', who: '', why: 'slow'}],
+    ])
+    const wrong = [
+      ['suspend', '{"until":"tomorrow"}', "'until' is a time in RFC 3339"],
+      ['suspend', '{"for":"1h","until":"2030-01-31T18:00:00Z"}', 'two ways to say the same'],
+      ['suspend', '{"for":"20y"}', "'for' is a year at the most"],
+      ['suspend', '{"forever":true}', "there is no 'forever'"],
+      ['rollback', '{"revision":7}', "'revision' is a text of one line"],
+      ['rollback', '{"to":"4f3c2b1"}', "there is no 'to'"],
+      ['rollback', '[]', 'not a JSON object'],
+    ]
+    for (const [verb, body, message = ''] of wrong) {
+      const answer = await post(socket, `/v1/${verb}`, body)
+      assert.is(answer.status, 400, body)
+      assert.match((JSON.parse(answer.body) as {error: {message: string}}).error.message, message)
+    }
+    assert.is(asked.length, 3)
+    assert.is((await post(socket, '/v1/rollback', '', 'GET')).status, 405)
+  }),
+)
+
 test.run()

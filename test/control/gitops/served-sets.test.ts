@@ -72,8 +72,8 @@ function set(name: string): KeptSet {
     revision: name,
     commit: null,
     content: `content ${name}`,
-    author: null,
-    subject: null,
+    author: '',
+    subject: '',
     at: '2026-01-01T00:00:00Z',
   }
 }
