@@ -80,16 +80,13 @@ test(
 test(
   'what asks for something that is not built is refused in its place',
   withFolder(async folder => {
-    const text = 'listen: {https: 443}\ngit:\n  soak: {for: 2m}\n  confirmWithin: 5m\n'
+    const text = 'listen: {https: 443}\ngit:\n  soak: {latency: 3x}\n  confirmWithin: 5m\n'
     await folder.write({'routesd.yaml': text})
     const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
     assert.is(settings, null)
     assert.is(
       renderDiagnostics(diagnostics, 'compact', {color: false}),
-      [
-        'routesd.yaml:3:3: error not-supported: "git.soak" is not supported yet',
-        'routesd.yaml:4:3: error not-supported: "git.confirmWithin" is not supported yet',
-      ].join('\n'),
+      ['routesd.yaml:3:10: error not-supported: "git.soak.latency" is not supported yet'].join('\n'),
     )
   }),
 )
@@ -137,8 +134,23 @@ test(
       allowEmpty: false,
       verify: {mode: 'head', signers: folder.at('signers'), principals: []},
       webhook: {listen: {host: '127.0.0.1', port: 9181}, path: '/hook', secret: {file: 'hook'}},
+      soak: null,
+      confirmWithinMs: null,
       folder: folder.path,
     })
+  }),
+)
+
+test(
+  'a soak has the values of the schema unless others are given',
+  withFolder(async folder => {
+    await folder.write({'a.yaml': 'git: {soak: {for: 10s}, confirmWithin: 5m}\n', 'b.yaml': 'git: {soak: off}\n'})
+    const [a, b] = await Promise.all(['a.yaml', 'b.yaml'].map(file => loadSettings({file, cwd: folder.path})))
+    assert.equal(a?.settings?.git.soak, {forMs: 10_000, errorRate: 0.05, minRequests: 50})
+    assert.equal(
+      [a?.settings?.git.confirmWithinMs, b?.settings?.git.soak, b?.settings?.git.confirmWithinMs],
+      [300_000, null, null],
+    )
   }),
 )
 
