@@ -240,7 +240,9 @@ async function takeAnswers(session: Session, all: readonly Asked[]): Promise<voi
       tally.explained.set('all instances stalled', (tally.explained.get('all instances stalled') ?? 0) + 1)
     } else {
       const ms = Math.round(performance.now() - beganMs)
-      tally.unexplained.push(`${asked.nonce} ${asked.method} ${asked.path}: ${problem} after ${ms} ms, ${told(answer)}`)
+      tally.unexplained.push(
+        `${asked.nonce} ${asked.method} ${asked.path}: ${problem} after ${ms} ms, ${told(answer)}, ${index + 1} of ${all.length}, instance:${await harmed.stepsOf(asked.nonce)}`,
+      )
     }
     // What a connection carries behind a broken answer is lost with it.
     session.isHarmed ||= fault !== undefined && problem !== ''

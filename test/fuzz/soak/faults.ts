@@ -2,6 +2,7 @@
 // a client sees must be one of these.
 
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
+import type {Socket} from 'node:net'
 import type {Scope} from '../../../src/base/scope.ts'
 import type {Random} from '../random.ts'
 import {echoUpgrades} from './tunnel.ts'
@@ -16,6 +17,9 @@ export type Fault = (typeof FAULTS)[number]
 /** Called with the nonce of a request before it is harmed. */
 export type OnHarm = (nonce: string, fault: Fault) => void
 
+/** Called with the nonce of a request, and what has become of it so far. */
+export type OnStep = (nonce: string, step: string) => void
+
 export type FaultOptions = {readonly faultShare: number; readonly oddShare: number}
 
 /** An instance that tells by X-Origin which one it is, and by X-Nonce whom it answers. Returns its URL. */
@@ -24,10 +28,17 @@ export async function faultyInstance(
   index: number,
   random: Random,
   onHarm: OnHarm,
+  onStep: OnStep,
   options: FaultOptions,
 ): Promise<string> {
   const server = createServer({keepAliveTimeout: 0, requestTimeout: 0}, (request, response) => {
     const nonce = String(request.headers['x-nonce'])
+    const socket = request.socket as typeof request.socket & {before?: string}
+    onStep(nonce, socket.before === undefined ? 'arrived' : `arrived behind ${socket.before}`)
+    socket.before = nonce
+    request.on('end', () => onStep(nonce, 'read'))
+    response.on('finish', () => onStep(nonce, 'answered'))
+    response.on('close', () => onStep(nonce, 'closed'))
     if (random.chance(options.faultShare)) {
       const fault = random.pick(FAULTS)
       onHarm(nonce, fault)
@@ -35,6 +46,7 @@ export async function faultyInstance(
       return
     }
     const oddity = random.chance(options.oddShare) ? random.pick(ODDITIES) : null
+    if (oddity) onStep(nonce, oddity)
     answerWhole(request, response, nonce, index, oddity)
   })
   server.on('clientError', (_, socket) => socket.destroy())
@@ -81,7 +93,9 @@ function answerWhole(
     if (request.method === 'HEAD') return void response.end()
     const body = bodyOf(nonce, size)
     if (oddity === 'trickle') return trickle(response, body)
-    if (oddity === 'extra' && !isChunked && size < 1000) return extra(response, body)
+    // Node gives an answer its socket when the one before it has ended, which a trickled one does after its last byte.
+    if (oddity === 'extra' && !isChunked && size < 1000 && response.socket)
+      return extra(response, body, response.socket)
     response.end(body, 'latin1')
   })
 }
@@ -97,10 +111,9 @@ function trickle(response: ServerResponse, body: string): void {
 }
 
 // Behind the answer, in the same packet, one that nobody asked for. Whoever uses the connection again gets it.
-function extra(response: ServerResponse, body: string): void {
-  const socket = response.socket
+function extra(response: ServerResponse, body: string, socket: Socket): void {
   response.write(body, 'latin1')
-  socket?.end('HTTP/1.1 200 OK\r\nX-Nonce: poison\r\nContent-Length: 6\r\n\r\npoison')
+  socket.end('HTTP/1.1 200 OK\r\nX-Nonce: poison\r\nContent-Length: 6\r\n\r\npoison')
 }
 
 function harm(fault: Fault, request: IncomingMessage, response: ServerResponse, nonce: string, index: number): void {

@@ -5,11 +5,13 @@ import {once} from 'node:events'
 import {join} from 'node:path'
 import type {Scope} from '../../../src/base/scope.ts'
 import type {Fault} from './faults.ts'
-import type {FromInstances, InstancesStart} from './instances.ts'
+import type {FromInstances, InstancesStart, Question} from './instances.ts'
 
 export type Harmed = {
   /** What was done to the request of this nonce; resolves when the instances have told all they did until now. */
   of(nonce: string): Promise<Fault | undefined>
+  /** What the instances saw of the request. */
+  stepsOf(nonce: string): Promise<string>
   /** The request is over. */
   forget(nonce: string): void
   /** Have the instances stood still since then, for so long that it looks like a fault? */
@@ -36,12 +38,12 @@ export async function startInstances(
 
 function listen(child: ChildProcess): Harmed {
   const faults = new Map<string, Fault>()
-  const waiting = new Map<number, () => void>()
+  const waiting = new Map<number, (steps: string) => void>()
   let asked = 0
   let stalledMs = Number.NEGATIVE_INFINITY
   child.on('message', (message: FromInstances) => {
     if ('told' in message) {
-      waiting.get(message.told)?.()
+      waiting.get(message.told)?.(message.steps)
       waiting.delete(message.told)
     } else if ('stalledMs' in message) {
       stalledMs = performance.now()
@@ -51,16 +53,17 @@ function listen(child: ChildProcess): Harmed {
     }
   })
   // Messages of a process come in the order in which they were sent: when this one is answered, all before it are here.
-  const told = () =>
-    new Promise<void>(resolve => {
+  const ask = (nonce: string) =>
+    new Promise<string>(resolve => {
       waiting.set(++asked, resolve)
-      child.send(asked)
+      child.send({number: asked, nonce} satisfies Question)
     })
   return {
     async of(nonce) {
-      if (!faults.has(nonce)) await told()
+      if (!faults.has(nonce)) await ask(nonce)
       return faults.get(nonce)
     },
+    stepsOf: ask,
     forget: nonce => void faults.delete(nonce),
     hasStalledSince: ms => stalledMs >= ms,
   }
