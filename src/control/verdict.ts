@@ -3,7 +3,7 @@
 import type {Log} from '../base/log.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
-import {compile} from './compile/compile.ts'
+import {createCompiler} from './compile/compile.ts'
 import {diagnoseTest, runTests} from './compile/request-tests.ts'
 import {checkInThreads} from './config/check-in-threads.ts'
 import type {Config} from './config/config.ts'
@@ -47,12 +47,13 @@ export type Judge = (
   repository?: RepositoryFiles | null,
 ) => Promise<Verdict>
 
-/** A judge that does not parse again the files of the set it judged before. */
+/** A judge that parses, checks and compiles only what the set that it judged before does not have. */
 export function createJudge(
   {root, label}: {readonly root: string; readonly label: string},
   {permit, forward, owners}: Pick<Settings, 'permit' | 'forward' | 'owners'>,
 ): Judge {
   const cache = createParseCache()
+  const compile = createCompiler()
   return async (files, revision, found = [], repository = null) => {
     const unknown = files.filter(({sha256}) => cache.get(sha256) === undefined)
     await checkInThreads(unknown, cache.add)

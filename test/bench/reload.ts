@@ -108,7 +108,9 @@ if (import.meta.main) {
       `${name.padEnd(10)} ${cpuMs.toFixed(0).padStart(6)} ms CPU, ${mainMs.toFixed(0).padStart(6)} of it main thread; ` +
         `longest pause of a worker ${pauseMs.toFixed(1)} ms; live after ${tookMs.toFixed(0)} ms; ${rssMiB.toFixed(0)} MiB`,
     )
-  console.log(`${values.routes} routes in ${values.files} files, serve: ${values.serve}; ready in ${readyMs.toFixed(0)} ms`)
+  console.log(
+    `${values.routes} routes in ${values.files} files, serve: ${values.serve}; ready in ${readyMs.toFixed(0)} ms`,
+  )
   for (const reload of reloads) line('reload', reload)
   line('nothing', idle)
   const sorted = stages.toSorted(([, a], [, b]) => b - a)
@@ -130,7 +132,10 @@ async function repositoryIn(
   for (let file = 0; file < files; file++) {
     const count = Math.floor(((file + 1) * routes) / files) - Math.floor((file * routes) / files)
     const target = `http://10.${file >> 16}.${(file >> 8) & 255}.${file & 255}:8080`
-    const paths = Array.from({length: count}, (_, route) => `- id: h${file}.example.com/p${route}\n  target: "${target}"\n`)
+    const paths = Array.from(
+      {length: count},
+      (_, route) => `- id: h${file}.example.com/p${route}\n  target: "${target}"\n`,
+    )
     if (file < 100) await mkdir(dirname(nameOf(file)), {recursive: true})
     await writeFile(nameOf(file), paths.join(''))
   }
@@ -143,7 +148,10 @@ async function repositoryIn(
   const commit = async () => {
     const path = nameOf((edits++ * 7919) % files)
     const text = await readFile(path, 'utf8')
-    await writeFile(path, text.replace(/target: "http:\/\/[0-9.]+:\d+"/, `target: "http://10.200.0.${edits % 250}:9090"`))
+    await writeFile(
+      path,
+      text.replace(/target: "http:\/\/[0-9.]+:\d+"/, `target: "http://10.200.0.${edits % 250}:9090"`),
+    )
     await work.git('commit', '--quiet', '--all', '--message', `edit ${edits}`)
     if (bare) await work.git('push', '--quiet', 'origin', 'HEAD:main')
     return (await work.git('rev-parse', 'HEAD')).slice(0, 7)

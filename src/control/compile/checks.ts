@@ -17,23 +17,9 @@ export const DEFAULT_HEALTH = {
   startDown: false,
 } as const
 
-export type Checks = {
-  /** Key of the check that asks this instance, or null when nothing is asked. */
-  of(instance: Instance, written: Health | 'off' | false | undefined): string | null
-  list(): Check[]
-}
-
-export function createChecks(): Checks {
-  const checks = new Map<string, Check>()
-  return {
-    of(instance, written) {
-      if (typeof written !== 'object') return null
-      const check = checkOf(instance, written)
-      checks.set(check.key, check)
-      return check.key
-    },
-    list: () => [...checks.values()],
-  }
+/** The check of an instance; null when nothing is asked. Its key says all of it. */
+export function compileCheck(instance: Instance, written: Health | 'off' | false | undefined): Check | null {
+  return typeof written === 'object' ? checkOf(instance, written) : null
 }
 
 // ---

@@ -12,11 +12,12 @@ import {compileRedirect, compileRespond} from './answer.ts'
 import {compileHead} from './head.ts'
 import {compileHosts} from './hosts.ts'
 import {compileKeepalive} from './keepalive.ts'
-import {createPools, type Pools} from './pools.ts'
+import {createPools, type PoolPart, type Pools} from './pools.ts'
 import {compileRetry} from './retry.ts'
 import {compileServices} from './services.ts'
 import {compileSplit} from './split.ts'
 import {createTimeouts} from './timeouts.ts'
+import {createUnits, type Unit} from './units.ts'
 import {compileUpstreamTls} from './upstream-tls.ts'
 import {compileCondition} from './variants.ts'
 
@@ -29,45 +30,64 @@ export type CompileOptions = {
 
 /** The snapshot of a valid configuration; routes in the order of their ids, so that the same set compiles to the same bytes. */
 export function compile(config: Config, options: CompileOptions): Snapshot {
+  return createCompiler()(config, options)
+}
+
+/** Compiles like `compile`, but of what it has compiled the last time only what is written anew: the rest is the same objects. */
+export function createCompiler(): (config: Config, options: CompileOptions) => Snapshot {
   const pools = createPools()
-  const services = new Map(config.services.map(placed => [placed.value.slug, placed]))
   const timeouts = createTimeouts()
-  const named = config.routes.map(nameRoute).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
-  const routes = named.map(({id, host, prefix, value, file, line}): Route => {
-    const poolOf = (to: Target) => compilePool(to, file, options.references, pools, services)
-    return {
-      id,
-      host,
-      prefix,
-      variants: (value.variants ?? []).map(({name, when = {}, ...destination}) => {
-        return {name, when: compileCondition(when), action: compileAction(destination, poolOf)}
-      }),
-      action: compileAction(value, poolOf),
-      mirror: compileMirror(value.mirror, poolOf),
-      retry: compileRetry(value.retry),
-      head: compileHead(value, prefix),
-      timeouts: timeouts(value.timeouts),
-      source: {file, line},
+  const units = createUnits()
+  return (config, options) => {
+    const {references} = options
+    const services = new Map(config.services.map(placed => [placed.value.slug, placed]))
+    // Services first, so that routes find the pools of these and not those of the last time.
+    const slugs = compileServices(config.services, references, pools, timeouts)
+    const compiled = units.update(config.routes, placed => {
+      const used: PoolPart[] = []
+      const route = compileRoute(nameRoute(placed), timeouts, to => {
+        const key = compilePool(to, placed.file, references, pools, services)
+        used.push(pools.partOf(key))
+        return key
+      })
+      return {route, pools: used}
+    })
+    const ofServices = slugs.map(({pool}) => pools.partOf(pool))
+    const parts = {
+      routes: compiled.map(({route}) => route),
+      ...pools.assemble(namedBy(compiled, ofServices)),
+      services: slugs,
+      hosts: compileHosts(config.hosts, references),
+      forward: options.forward,
     }
-  })
-  // Before the pools are listed: a service that no route names is asked for by its slug.
-  const slugs = compileServices(config.services, options.references, pools, timeouts)
-  const parts = {
-    routes,
-    pools: pools.list(),
-    instances: pools.instances(),
-    checks: pools.checks(),
-    services: slugs,
-    hosts: compileHosts(config.hosts, options.references),
-    forward: options.forward,
+    return {revision: options.revision, content: contentOf(compiled, ofServices, parts), ...parts}
   }
-  return {revision: options.revision, content: contentOf(parts), ...parts}
 }
 
 // ---
 
-// Before anything is compiled, so that pools and instances stand in the order of their routes, not of the files.
-function nameRoute(placed: Placed<Written>): Placed<Written> & {id: string; host: string; prefix: string} {
+function compileRoute(named: Named, timeouts: CompileTimeouts, poolOf: (to: Target) => string): Route {
+  const {id, host, prefix, value, file, line} = named
+  return {
+    id,
+    host,
+    prefix,
+    variants: (value.variants ?? []).map(({name, when = {}, ...destination}) => {
+      return {name, when: compileCondition(when), action: compileAction(destination, poolOf)}
+    }),
+    action: compileAction(value, poolOf),
+    mirror: compileMirror(value.mirror, poolOf),
+    retry: compileRetry(value.retry),
+    head: compileHead(value, prefix),
+    timeouts: timeouts(value.timeouts),
+    source: {file, line},
+  }
+}
+
+type Named = Placed<Written> & {readonly id: string; readonly host: string; readonly prefix: string}
+type CompileTimeouts = ReturnType<typeof createTimeouts>
+
+function nameRoute(placed: Placed<Written>): Named {
   const name = normalizeId(placed.value.id)
   if ('problem' in name) throw new Error(`not a route id: ${placed.value.id}`)
   return {...placed, id: name.host + name.prefix, host: name.host, prefix: name.prefix}
@@ -104,17 +124,24 @@ function compilePool(
   return pools.ofService(service.value, compileUpstreamTls(service.value.upstreamTls, service.file, references))
 }
 
-/** One text of all routes would be as large as the configuration. */
-const HASHED_AT_ONCE = 1000
+// In the order of the routes, not of the files; then what only service mode reaches.
+function* namedBy(units: readonly Unit[], services: readonly PoolPart[]): Generator<PoolPart> {
+  for (const {pools} of units) yield* pools
+  yield* services
+}
 
-// Where an entry stands does not change what it does, so `source` is left out: a new comment is not a new configuration.
-function contentOf(parts: Omit<Snapshot, 'revision' | 'content'>): string {
-  const hash = createHash('sha256')
-  const {routes} = parts
-  for (let from = 0; from < routes.length; from += HASHED_AT_ONCE) {
-    hash.update(JSON.stringify(routes.slice(from, from + HASHED_AT_ONCE).map(({source: _, ...route}) => route)))
-  }
-  const services = parts.services.map(({source: _, ...service}) => service)
-  hash.update(JSON.stringify([parts.pools, parts.instances, parts.checks, services, parts.hosts, parts.forward]))
-  return hash.digest('hex')
+// A route says by its keys which targets it has; the pool of a service is known by a slug that says nothing of it.
+function contentOf(units: readonly Unit[], pools: readonly PoolPart[], {services, hosts, forward}: Parts): string {
+  const served = pools.map(({value, instances, checks}) => [value, instances.map(plain), checks.map(plain)])
+  const slugs = services.map(({source: _, ...service}) => service)
+  return createHash('sha256')
+    .update(units.map(({digest}) => digest).join(''), 'latin1')
+    .update(JSON.stringify([served, slugs, hosts, forward]))
+    .digest('hex')
+}
+
+type Parts = Pick<Snapshot, 'services' | 'hosts' | 'forward'>
+
+function plain<T>({value}: {readonly value: T}): T {
+  return value
 }

@@ -8,6 +8,9 @@ import type {Timeouts as Written} from '../config/types.ts'
 // The `default`s of schemas/defs.schema.json; a test holds the two together.
 export const DEFAULT_TIMEOUTS = {connect: '5s', send: '60s', response: '60s', idle: '60s', tunnel: '1h'} as const
 
+/** Different ones that are remembered. */
+const KNOWN_MAX = 1000
+
 /** A function that compiles what a route says about time; what it leaves out has the default. */
 export function createTimeouts(): (written: Written | undefined) => Timeouts {
   const known = new Map<string, Timeouts>()
@@ -23,6 +26,7 @@ export function createTimeouts(): (written: Written | undefined) => Timeouts {
         idleMs: toMs(words.idle),
         tunnelMs: toMs(words.tunnel),
       }
+      if (known.size >= KNOWN_MAX) known.clear()
       known.set(key, timeouts)
     }
     return timeouts

@@ -99,14 +99,18 @@ type HostRoutes = {readonly prefixes: string[]; readonly first: PlacedEntry}
 function groupByHost(routes: ReadonlyMap<string, PlacedEntry>): Map<string, HostRoutes> {
   const hosts = new Map<string, HostRoutes>()
   for (const [name, placed] of routes) {
-    const slash = name.indexOf('/')
-    const host = slash < 0 ? name : name.slice(0, slash)
-    const prefix = slash < 0 ? '' : name.slice(slash)
+    const {host, prefix} = splitName(name)
     const known = hosts.get(host)
     if (known) known.prefixes.push(prefix)
     else hosts.set(host, {prefixes: [prefix], first: placed})
   }
   return hosts
+}
+
+/** 'x.localhost/app' → 'x.localhost' and '/app'. */
+export function splitName(name: string): {readonly host: string; readonly prefix: string} {
+  const slash = name.indexOf('/')
+  return slash < 0 ? {host: name, prefix: ''} : {host: name.slice(0, slash), prefix: name.slice(slash)}
 }
 
 function checkHosts(
@@ -128,7 +132,7 @@ function covers(name: string, pattern: string): boolean {
 }
 
 /** The patterns that match what `host` matches, the nearest first. */
-function widerThan(host: string): string[] {
+export function widerThan(host: string): string[] {
   if (host === '*') return []
   const dot = host.indexOf('.')
   return host.startsWith('*.') || dot < 0 ? ['*'] : [`*${host.slice(dot)}`, '*']
@@ -154,7 +158,7 @@ function checkShadows(hosts: ReadonlyMap<string, HostRoutes>, found: PlacedProbl
   }
 }
 
-function isWithin(prefix: string, prefixes: readonly string[]): boolean {
+export function isWithin(prefix: string, prefixes: readonly string[]): boolean {
   return prefixes.some(own => prefix === own || prefix.startsWith(`${own}/`))
 }
 

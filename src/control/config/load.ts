@@ -1,11 +1,13 @@
 // Files → Config, or everything that is wrong with them. Each file is parsed and checked by itself, and the result kept by
-// the hash of its bytes: a reload parses what changed. Only the checks between files look at all of it again.
+// the hash of its bytes: a reload parses what changed, and what did not change is the very same objects in the next Config.
 
+import {isDeepStrictEqual} from 'node:util'
 import {createAddressSet} from '../../base/cidr.ts'
 import type {SourceFile} from '../../base/source-file.ts'
 import {type CheckedFile, checkFile} from './check-file.ts'
 import type {Config, Placed} from './config.ts'
 import {crossCheck, type PlacedEntry, type PlacedProblem} from './cross-checks.ts'
+import {type CrossIndex, createCrossIndex} from './cross-index.ts'
 import type {Diagnostic} from './diagnostic.ts'
 import type {EntryKind} from './entries.ts'
 import {nameOf} from './files.ts'
@@ -41,7 +43,29 @@ export type ParseCache = {
   /** For a file of the load that comes next. */
   add(sha256: string, file: CheckedFile): void
   replace(files: ReadonlyMap<string, CheckedFile>): void
+  /** The set of the last load, for what the next one has in common with it. */
+  last: LoadedSet | null
 }
+
+export type LoadedSet = {
+  readonly label: string
+  /** What the entries were held to besides. */
+  readonly rules: Required<Pick<LoadOptions, 'denyTargets' | 'owners'>>
+  /** By path. */
+  readonly files: ReadonlyMap<string, LoadedFile>
+  /** null when something between the files was wrong: then all of it is looked at again. */
+  readonly index: CrossIndex | null
+}
+
+/** A file under its name: what it says, as the Config has it. */
+type LoadedFile = {
+  readonly path: string
+  readonly file: string
+  readonly checked: CheckedFile
+  readonly entries: readonly PlacedEntry[]
+  readonly config: Config
+}
+
 export function createParseCache(): ParseCache {
   let known = new Map<string, CheckedFile>()
   return {
@@ -50,53 +74,83 @@ export function createParseCache(): ParseCache {
     replace(files) {
       known = new Map(files)
     },
+    last: null,
   }
 }
 
 /** Reads what the files say. Pure: no network, no clock, no other file. */
 export function loadConfig(files: readonly SourceFile[], options: LoadOptions): Loaded {
   const {label, denyTargets, cache, owners = [], pathBelow = path => path} = options
+  const last = cache?.last?.label === label ? cache.last : null
   const checked = new Map<string, CheckedFile>()
-  const sources = new Map<string, SourceFile>()
-  const entries: PlacedEntry[] = []
+  const loaded = new Map<string, LoadedFile>()
   const diagnostics: Diagnostic[] = []
   let complete = true
-  for (const source of files) {
-    const file = nameOf(label, source.path)
-    const result = checked.get(source.sha256) ?? cache?.get(source.sha256) ?? checkFile(source.text)
-    checked.set(source.sha256, result)
-    sources.set(file, source)
+  for (const {path, sha256, text} of files) {
+    const result = checked.get(sha256) ?? cache?.get(sha256) ?? checkFile(text)
+    checked.set(sha256, result)
+    const before = last?.files.get(path)
+    const one = before?.checked === result ? before : loadFile(path, nameOf(label, path), result)
+    loaded.set(path, one)
     complete &&= result.complete
-    for (const {entry, valid, facts} of result.entries) entries.push({entry, valid, facts, file})
-    for (const diagnostic of result.diagnostics) diagnostics.push({...diagnostic, file})
+    for (const diagnostic of result.diagnostics) diagnostics.push({...diagnostic, file: one.file})
   }
-  cache?.replace(checked)
-  const claims = checkOwners(entries, owners, file => pathBelow(sources.get(file)?.path ?? file))
-  diagnostics.push(...locateAll([...crossCheck(entries, createAddressSet(denyTargets), complete), ...claims], sources))
+  const all = [...loaded.values()]
+  const rules = {denyTargets, owners}
+  const isDenied = createAddressSet(denyTargets)
+  const ownerless = (entries: readonly PlacedEntry[], among: readonly LoadedFile[]) => {
+    const paths = new Map(owners.length === 0 ? [] : among.map(({file, path}) => [file, pathBelow(path)]))
+    return checkOwners(entries, owners, file => paths.get(file) ?? pathBelow(file))
+  }
+  let index: CrossIndex | null = null
+  if (last?.index && complete && isDeepStrictEqual(last.rules, rules)) {
+    const come = all.filter(one => last.files.get(one.path) !== one)
+    const gone = [...last.files.values()].filter(one => loaded.get(one.path) !== one)
+    const [entriesCome, entriesGone] = [entriesOf(come), entriesOf(gone)]
+    const isSound = last.index.change(entriesGone, entriesCome, isDenied) && ownerless(entriesCome, come).length === 0
+    if (isSound) index = last.index
+  }
+  if (index === null) {
+    const entries = entriesOf(all)
+    const problems = [...crossCheck(entries, isDenied, complete), ...ownerless(entries, all)]
+    diagnostics.push(...locateAll(problems, files, label))
+    if (cache && complete && problems.length === 0) index = createCrossIndex(entries)
+  }
+  if (cache) {
+    cache.replace(checked)
+    cache.last = {label, rules, files: loaded, index}
+  }
   const shown = bounded(onePerPlace(diagnostics).sort(byPlace), label)
-  const counts = {
-    files: files.length,
-    routes: count(entries, 'route'),
-    services: count(entries, 'service'),
-    tests: count(entries, 'test'),
-  }
+  const config = joined(all)
+  const {routes, services, tests} = config
   return {
-    config: shown.some(({severity}) => severity === 'error') ? null : configOf(entries),
+    config: shown.some(({severity}) => severity === 'error') ? null : config,
     diagnostics: shown,
-    counts,
+    counts: {files: files.length, routes: routes.length, services: services.length, tests: tests.length},
   }
 }
 
 // ---
 
+function loadFile(path: string, file: string, checked: CheckedFile): LoadedFile {
+  const entries = checked.entries.map(({entry, valid, facts}): PlacedEntry => ({entry, valid, facts, file}))
+  return {path, file, checked, entries, config: configOf(entries)}
+}
+
+function entriesOf(files: readonly LoadedFile[]): PlacedEntry[] {
+  return files.flatMap(({entries}) => entries)
+}
+
 /** Problems between files, each looked up in its own; files are parsed again one at a time. */
-function locateAll(problems: readonly PlacedProblem[], sources: ReadonlyMap<string, SourceFile>): Diagnostic[] {
+function locateAll(problems: readonly PlacedProblem[], files: readonly SourceFile[], label: string): Diagnostic[] {
+  if (problems.length === 0) return []
+  const sources = new Map(files.map(({path, text}) => [nameOf(label, path), text]))
   const byFile = Map.groupBy(problems.slice(0, DIAGNOSTICS_MAX), ({file}) => file)
   const found = [...byFile].flatMap(([file, placed]) =>
     locateProblems(
       placed.map(({problem}) => problem),
       file,
-      sources.get(file)?.text ?? '',
+      sources.get(file) ?? '',
     ),
   )
   return found
@@ -122,8 +176,13 @@ function byPlace(a: Diagnostic, b: Diagnostic): number {
   return a.line - b.line || a.column - b.column
 }
 
-function count(entries: readonly PlacedEntry[], kind: EntryKind): number {
-  return entries.reduce((total, {entry}) => total + (entry.kind === kind ? 1 : 0), 0)
+function joined(files: readonly LoadedFile[]): Config {
+  return {
+    routes: files.flatMap(({config}) => config.routes),
+    hosts: files.flatMap(({config}) => config.hosts),
+    services: files.flatMap(({config}) => config.services),
+    tests: files.flatMap(({config}) => config.tests),
+  }
 }
 
 function configOf(entries: readonly PlacedEntry[]): Config {

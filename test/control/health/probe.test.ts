@@ -6,7 +6,7 @@ import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {type Clock, systemClock} from '../../../src/base/clock.ts'
 import type {Scope} from '../../../src/base/scope.ts'
-import {createChecks} from '../../../src/control/compile/checks.ts'
+import {compileCheck} from '../../../src/control/compile/checks.ts'
 import {readTarget} from '../../../src/control/compile/target.ts'
 import type {Health} from '../../../src/control/config/types.ts'
 import {type Outcome, probe} from '../../../src/control/health/probe.ts'
@@ -30,9 +30,7 @@ type AskOptions = {
 // One probe to its end: its outcome in words, '' for well.
 async function ask(url: string, health: Health = {path: '/health'}, options: AskOptions = {}): Promise<string> {
   const {instance} = readTarget(url, options.tls ?? {})
-  const checks = createChecks()
-  checks.of(instance, health)
-  const [check] = checks.list()
+  const check = compileCheck(instance, health)
   if (!check) throw new Error('no check')
   const question = {
     addresses: options.addresses ?? [instance.host],
