@@ -30,6 +30,11 @@ export type WorkerStart = {
 export type ToWorker =
   | {readonly kind: 'segment'; readonly board: BoardName; readonly buffer: SharedArrayBuffer}
   | {readonly kind: 'begin'; readonly revision: string; readonly forward: ForwardHeaders}
+  /** Like 'begin', but what follows is taken into the table in use: what is not spoken of stays. */
+  | ({readonly kind: 'change'} & WireHead)
+  | {readonly kind: 'gone'; readonly gone: WireGone}
+  /** Pools that have other members and are otherwise what they were. */
+  | {readonly kind: 'members'; readonly pools: readonly WirePool[]}
   | {readonly kind: 'instances'; readonly instances: readonly WireInstance[]}
   | {readonly kind: 'pools'; readonly pools: readonly WirePool[]}
   | {readonly kind: 'routes'; readonly routes: readonly WireRoute[]}
@@ -73,6 +78,23 @@ export type Listener = {readonly kind: 'http' | 'https' | 'service'; readonly ad
 
 /** A route with the slot of its counters; where it was written stays behind. */
 export type WireRoute = Omit<Route, 'source'> & {readonly slot: number}
+
+/** What a changed table is beside its entries. */
+export type WireHead = {
+  readonly revision: string
+  readonly forward: ForwardHeaders
+  /** Its hosts are those of the table in use; else they follow. */
+  readonly keepsHosts: boolean
+}
+
+/** What is in the table no more. */
+export type WireGone = {
+  readonly routes: readonly {readonly id: string; readonly host: string; readonly prefix: string}[]
+  readonly services: readonly string[]
+  /** Keys. */
+  readonly pools: readonly string[]
+  readonly instances: readonly string[]
+}
 
 /** What a worker needs of a service, with the slot of its counters. */
 export type WireService = Pick<ServiceRoute, 'slug' | 'pool' | 'stripSlug' | 'timeouts'> & {readonly slot: number}

@@ -39,15 +39,17 @@ import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import {sharedNow} from '../scoreboard/time.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {DataPlane, Listeners, PoolState, Resolved, WorkerGauges, WorkerStats} from '../snapshot/data-plane.ts'
-import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {Pool, Snapshot} from '../snapshot/snapshot.ts'
 import type {AccessLogOptions} from './access-log.ts'
+import {type Changes, changesBetween, vanished} from './changes.ts'
 import {comingMembers} from './coming-members.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
 import type {Listener} from './messages.ts'
+import type {Boards} from './pieces.ts'
 import {serviceRouteId} from './service-route.ts'
 import {createTicketKeys} from './ticket-keys.ts'
-import {type Boards, startWorker, type WorkerThread} from './worker-thread.ts'
+import {startWorker, type WorkerThread} from './worker-thread.ts'
 
 export type PlaneOptions = {
   readonly workers: number
@@ -73,6 +75,9 @@ const BACK_OFF_MAX_MS = 10_000
 const RECOVERED_MS = 60_000
 /** Beyond the time that a drain was given, before a worker is ended all the same. */
 const DRAIN_GRACE_MS = 500
+
+/** All slots are looked through once in so much time at the most. */
+const RETAIN_MS = 10 * 60_000
 
 type Seat = {
   readonly index: number
@@ -112,6 +117,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   let pendingNames: readonly string[] = []
   let bound: readonly Listener[] | null = null
   let isEnding = false
+  let retainedMs = 0
 
   function start(index: number, onEnd: (error: Error | null) => void): WorkerThread {
     const {access = null, onLines = (_: string, taken: () => void) => taken()} = options
@@ -184,21 +190,39 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   }
 
   // A slot that nobody uses any more is given to another.
+  function retire({routes, services, pools, instances}: Changes): void {
+    const now = clock.now()
+    boards.routes.retire(
+      [...vanished(routes, idOf).map(idOf), ...vanished(services, serviceRouteId).map(serviceRouteId)],
+      now,
+    )
+    boards.instances.retire(vanished(instances, keyOf).map(keyOf), now)
+    boards.pools.retire(vanished(pools, keyOf).map(keyOf), now)
+    const members = (of: readonly Pool[]) => of.flatMap(pool => pool.members)
+    const both = {gone: members(pools.gone), come: members(pools.come)}
+    boards.members.retire(vanished(both, keyOf).map(keyOf), now)
+  }
+
+  // What was asked about when it was gone already has a slot that no change tells of.
   function retain(next: Snapshot): void {
     const now = clock.now()
-    boards.routes.retain([UNROUTED, ...next.routes.map(({id}) => id), ...next.services.map(serviceRouteId)], now)
-    boards.instances.retain(
-      next.instances.map(({key}) => key),
-      now,
-    )
-    boards.pools.retain(
-      next.pools.map(({key}) => key),
-      now,
-    )
+    boards.routes.retain([UNROUTED, ...next.routes.map(idOf), ...next.services.map(serviceRouteId)], now)
+    boards.instances.retain(next.instances.map(keyOf), now)
+    boards.pools.retain(next.pools.map(keyOf), now)
     boards.members.retain(
-      next.pools.flatMap(({members}) => members.map(({key}) => key)),
+      next.pools.flatMap(({members}) => members.map(keyOf)),
       now,
     )
+    retainedMs = now
+  }
+
+  function take(next: Snapshot): Changes | null {
+    const changes = snapshot && changesBetween(snapshot, next)
+    if (changes) slowDown(comingMembers(changes.pools.gone, changes.pools.come))
+    snapshot = next
+    if (changes) retire(changes)
+    if (changes === null || clock.now() - retainedMs >= RETAIN_MS) retain(next)
+    return changes
   }
 
   return {
@@ -212,11 +236,9 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       }
     },
     async apply(next) {
-      if (snapshot) slowDown(comingMembers(snapshot.pools, next.pools))
-      snapshot = next
-      retain(next)
+      const changes = take(next)
       // A worker that dies meanwhile gets the snapshot with its replacement.
-      await Promise.all(seats.map(({thread}) => thread.transfer(next).catch(() => {})))
+      await Promise.all(seats.map(({thread}) => thread.transfer(next, changes).catch(() => {})))
     },
     async setCertificates(next) {
       const before = new Map(certificates.map(certificate => [certificate.id, certificate]))
@@ -235,10 +257,10 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     async setPool(pool, instances) {
       const before = snapshot?.pools.find(({key}) => key === pool.key)
       if (snapshot === null || !before) return
-      slowDown(comingMembers([before], [pool]))
-      snapshot = withPool(snapshot, pool, instances)
-      retain(snapshot)
-      await Promise.all(seats.map(({thread}) => thread.setPool(pool, instances).catch(() => {})))
+      const from = snapshot
+      const to = withPool(from, pool, instances)
+      take(to)
+      await Promise.all(seats.map(({thread}) => thread.setPool(pool, instances, {from, to}).catch(() => {})))
     },
     async listen() {
       const wanted: Listener[] = []
@@ -339,6 +361,14 @@ function describeGauges(gauges: Float64Array): WorkerGauges {
     linesDropped: at(LOG_DROPPED),
     copies: at(COPIES),
   }
+}
+
+function idOf({id}: {readonly id: string}): string {
+  return id
+}
+
+function keyOf({key}: {readonly key: string}): string {
+  return key
 }
 
 function setMemberGate(board: Board, member: string, bit: number, isSet: boolean): void {

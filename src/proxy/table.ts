@@ -231,10 +231,11 @@ export class MemberEntry {
 export type Table = {
   readonly revision: string
   readonly routing: Routing<RouteEntry>
-  readonly byId: ReadonlyMap<string, RouteEntry>
+  /** Changed, as the routing, the services and the pools, by patch.ts alone, in the turn in which another table takes over. */
+  readonly byId: Map<string, RouteEntry>
   /** What service mode serves: the services as prefixes of one host that takes every name. */
   readonly services: HostRoutes<RouteEntry>
-  readonly pools: ReadonlyMap<string, PoolEntry>
+  readonly pools: Map<string, PoolEntry>
   readonly forward: ForwardHeaders
   readonly hosts: HostIndex<HostRules>
 }
@@ -277,26 +278,46 @@ export function hasMember(pool: PoolEntry | null, member: MemberEntry | null): b
 /** Gives a pool of the table other members; origins that were its alone are retired. A pool that is not there is let be. */
 export function replaceMembers(
   state: LiveState,
-  table: Table,
+  table: Pick<Table, 'pools'>,
   pool: WirePool,
   instances: readonly WireInstance[],
 ): void {
-  const entry = table.pools.get(pool.key)
-  if (!entry) return
   for (const instance of instances) takeOrigin(state, instance)
+  for (const {origin} of regroup(state, table, pool)) if (origin.members.length === 0) retireOrigin(state, origin)
+}
+
+/** Gives a pool of the table other members, whose origins there are; returns those it had. */
+export function regroup(state: LiveState, table: Pick<Table, 'pools'>, pool: WirePool): readonly MemberEntry[] {
+  const entry = table.pools.get(pool.key)
+  if (!entry) return []
   const before = entry.members
   const members = keepSame(before, membersOf(state, pool))
   entry.setMembers(pool.rotation, members, placeOf(state, pool))
-  const users = new Map([...before, ...members].map(({origin}): [Origin, MemberEntry[]] => [origin, []]))
-  for (const other of table.pools.values()) for (const member of other.members) users.get(member.origin)?.push(member)
-  for (const [origin, own] of users) {
-    origin.members = own
-    if (own.length > 0) continue
-    origin.retire()
-    state.origins.delete(origin.key)
-  }
+  leaveOrigins(before)
+  joinOrigins(members)
   // Whoever has come may have room for those who wait.
   entry.waiting?.wake()
+  return before
+}
+
+/** Members that are of no pool any more are no users of their origins either. */
+export function leaveOrigins(members: readonly MemberEntry[]): void {
+  const left = new Set(members)
+  for (const {origin} of members) {
+    if (origin.members.some(member => left.has(member))) {
+      origin.members = origin.members.filter(member => !left.has(member))
+    }
+  }
+}
+
+export function joinOrigins(members: readonly MemberEntry[]): void {
+  for (const member of members) member.origin.members = [...member.origin.members, member]
+}
+
+/** It finishes what it has and closes. */
+export function retireOrigin(state: LiveState, origin: Origin): void {
+  origin.retire()
+  state.origins.delete(origin.key)
 }
 
 /** Live state of a worker that outlives tables: the origins by key, its parts of the scoreboard, and who waits. */
@@ -391,34 +412,25 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
     },
     addPools(list) {
       for (const pool of list) {
-        const members = membersOf(state, pool)
-        for (const member of members) {
+        const entry = poolEntryOf(state, pool)
+        for (const member of entry.members) {
           const known = users.get(member.origin)
           if (known) known.push(member)
           else users.set(member.origin, [member])
         }
-        pools.set(pool.key, new PoolEntry(pool, members, placeOf(state, pool)))
+        pools.set(pool.key, entry)
       }
     },
     addServices(list) {
       for (const service of list) {
-        const route = routeOf(service)
-        const pool = pools.get(service.pool)
-        const counters = state.routeLanes[segmentOf(service.slot)]
-        const answers = state.answerLanes[segmentOf(service.slot)]
-        if (!pool || !counters || !answers)
-          throw new Error(`service ${service.slug} came before its pool or its counters`)
-        const entry = new RouteEntry(route, pool, {counters, answers}, null, '')
-        byId.set(route.id, entry)
-        addPrefix(services, route.prefix, entry)
+        const entry = serviceEntryOf(state, service, pools)
+        byId.set(entry.id, entry)
+        addPrefix(services, entry.prefix, entry)
       }
     },
     addRoutes(routes) {
       for (const route of routes) {
-        const counters = state.routeLanes[segmentOf(route.slot)]
-        const answers = state.answerLanes[segmentOf(route.slot)]
-        if (!counters || !answers) throw new Error(`route ${route.id} came before its counters`)
-        const entry = createEntry(route, pools, {counters, answers}, budgetOf(state, route, counters))
+        const entry = routeEntryOf(state, route, pools)
         byId.set(route.id, entry)
         addRoute(routing, route.host, route.prefix, entry)
       }
@@ -432,8 +444,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
           origin.members = users.get(origin) ?? []
           continue
         }
-        origin.retire()
-        state.origins.delete(key)
+        retireOrigin(state, origin)
       }
       for (const id of state.budgets.keys()) if (!byId.get(id)?.retry) state.budgets.delete(id)
       for (const key of state.queues.keys()) if (!pools.has(key)) state.queues.delete(key)
@@ -442,11 +453,44 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
   }
 }
 
+/** Where an entry looks up the pools that it names. */
+export type PoolEntries = Pick<ReadonlyMap<string, PoolEntry>, 'get'>
+
+export function poolEntryOf(state: LiveState, pool: WirePool): PoolEntry {
+  return new PoolEntry(pool, membersOf(state, pool), placeOf(state, pool))
+}
+
+export function serviceEntryOf(state: LiveState, service: WireService, pools: PoolEntries): RouteEntry {
+  const pool = pools.get(service.pool)
+  if (!pool) throw new Error(`service ${service.slug} came before its pool`)
+  const route = routeOf(service)
+  return new RouteEntry(route, pool, booksOf(state, route), null, '')
+}
+
+export function routeEntryOf(state: LiveState, route: WireRoute, pools: PoolEntries): RouteEntry {
+  const books = booksOf(state, route)
+  return createEntry(route, pools, books, budgetOf(state, route, books.counters))
+}
+
+/** The origin of an instance is one for as long as a table names it. */
+export function takeOrigin(state: LiveState, instance: WireInstance): void {
+  const origin = state.origins.get(instance.key) ?? createOrigin(state, instance)
+  origin.isRetired = false
+  state.origins.set(instance.key, origin)
+}
+
 // ---
+
+function booksOf(state: LiveState, {id, slot}: WireRoute): RouteBooks {
+  const counters = state.routeLanes[segmentOf(slot)]
+  const answers = state.answerLanes[segmentOf(slot)]
+  if (!counters || !answers) throw new Error(`route ${id} came before its counters`)
+  return {counters, answers}
+}
 
 function createEntry(
   route: WireRoute,
-  pools: ReadonlyMap<string, PoolEntry>,
+  pools: PoolEntries,
   books: RouteBooks,
   budget: RetryBudget | null,
   variant = '',
@@ -471,7 +515,7 @@ function createEntry(
 }
 
 // Copies are sent as the route sends its requests, and are counted nowhere but at their instances.
-function createShadow(route: WireRoute, pool: string, pools: ReadonlyMap<string, PoolEntry>): RouteEntry {
+function createShadow(route: WireRoute, pool: string, pools: PoolEntries): RouteEntry {
   const copied: WireRoute = {
     ...route,
     action: {kind: 'forward', pool},
@@ -541,12 +585,6 @@ function placeOf(state: LiveState, {key, slot, queue}: WirePool): PoolPlace {
   const waiting = queue && (state.queues.get(key) ?? new WaitQueue(states, at, own, ticks))
   if (waiting) state.queues.set(key, waiting)
   return {states, at, own, ticks, waiting}
-}
-
-function takeOrigin(state: LiveState, instance: WireInstance): void {
-  const origin = state.origins.get(instance.key) ?? createOrigin(state, instance)
-  origin.isRetired = false
-  state.origins.set(instance.key, origin)
 }
 
 function createOrigin(state: LiveState, instance: WireInstance): Origin {

@@ -1,39 +1,25 @@
 // The main thread's end of one worker: starts it, hands it tables piece by piece, and knows when it is gone.
 
 import {Worker} from 'node:worker_threads'
-import type {Board} from '../scoreboard/board.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
-import type {Instance, Pool, ServiceRoute, Snapshot} from '../snapshot/snapshot.ts'
-import {
-  type BoardName,
-  CERTIFICATES_CHUNK,
-  CHUNK,
-  type FromWorker,
-  type Listener,
-  type ToWorker,
-  type WireInstance,
-  type WirePool,
-  type WireRoute,
-  type WireService,
-  type WorkerStart,
-} from './messages.ts'
-import {serviceRouteId} from './service-route.ts'
+import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
+import {CHANGES_MAX, type Changes, countChanges} from './changes.ts'
+import {CERTIFICATES_CHUNK, type FromWorker, type Listener, type ToWorker, type WorkerStart} from './messages.ts'
+import {type Boards, changedParts, wholeTable, wireInstance, wirePool} from './pieces.ts'
 import type {TicketKeys} from './tls/certificates.ts'
-
-export type Boards = Readonly<Record<Exclude<BoardName, 'answers'>, Board>> & {
-  /** In the slots of `routes`. */
-  readonly answers: Pick<Board, 'segments'>
-}
 
 export type WorkerThread = {
   /** Revision that it serves; '' before the first. */
   revision(): string
-  /** Resolves when the worker serves the snapshot; rejects when it dies before. One transfer at a time. */
-  transfer(snapshot: Snapshot): Promise<void>
+  /**
+   * Resolves when the worker serves the snapshot; rejects when it dies before. One transfer at a time. A worker that serves
+   * what the changes are from is sent no more than these.
+   */
+  transfer(snapshot: Snapshot, changes?: Changes | null): Promise<void>
   /** Resolves with what was bound, or the address and the error code that kept it from being. */
   listen(listeners: readonly Listener[]): Promise<{listeners: readonly Listener[]} | {refused: Listener; code: string}>
-  /** Resolves when the worker picks from these members; rejects when it dies before. */
-  setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
+  /** Resolves when the worker picks from these members, which makes `from` into `to`; rejects when it dies before. */
+  setPool(pool: Pool, instances: readonly Instance[], step: {from: Snapshot; to: Snapshot}): Promise<void>
   /** Resolves when the worker uses the certificates in `order`, of which it does not have the `changed` ones yet. */
   setCertificates(changed: readonly Certificate[], order: readonly string[]): Promise<void>
   setChallenges(answers: readonly ChallengeAnswer[]): Promise<void>
@@ -66,6 +52,8 @@ export function startWorker(
   let waiting: {resolve: (message: FromWorker) => void; reject: (error: Error) => void} | null = null
   let failure: Error | null = null
   let gone = false
+  // What its table is made of; null while it is being changed.
+  let serving: Snapshot | null = null
   let revision = ''
   let transfers: Promise<void> = Promise.resolve()
 
@@ -106,37 +94,16 @@ export function startWorker(
     })
   }
 
-  async function transferNow(snapshot: Snapshot): Promise<void> {
-    // Slots first: they may add segments, which the worker must have before it is told of a slot in them.
-    const instances = (from: number) =>
-      snapshot.instances.slice(from, from + CHUNK).map(instance => wireInstance(boards, instance))
-    const routes = (from: number) => snapshot.routes.slice(from, from + CHUNK).map(route => wireRoute(boards, route))
-    sendSegments()
-    await ask({kind: 'begin', revision: snapshot.revision, forward: snapshot.forward})
-    for (let from = 0; from < snapshot.instances.length; from += CHUNK) {
-      const chunk = instances(from)
+  async function transferNow(snapshot: Snapshot, changes: Changes | null): Promise<void> {
+    const isPatch = changes !== null && serving === changes.from && countChanges(changes) <= CHANGES_MAX
+    serving = null
+    for (const piece of isPatch ? changedParts(boards, changes) : wholeTable(boards, snapshot)) {
+      // Slots may have added segments, which the worker must have before it is told of a slot in them.
       sendSegments()
-      await ask({kind: 'instances', instances: chunk})
-    }
-    for (let from = 0; from < snapshot.pools.length; from += CHUNK) {
-      const chunk = snapshot.pools.slice(from, from + CHUNK).map(pool => wirePool(boards, pool))
-      sendSegments()
-      await ask({kind: 'pools', pools: chunk})
-    }
-    for (let from = 0; from < snapshot.routes.length; from += CHUNK) {
-      const chunk = routes(from)
-      sendSegments()
-      await ask({kind: 'routes', routes: chunk})
-    }
-    for (let from = 0; from < snapshot.services.length; from += CHUNK) {
-      const chunk = snapshot.services.slice(from, from + CHUNK).map(service => wireService(boards, service))
-      sendSegments()
-      await ask({kind: 'services', services: chunk})
-    }
-    for (let from = 0; from < snapshot.hosts.length; from += CHUNK) {
-      await ask({kind: 'hosts', hosts: snapshot.hosts.slice(from, from + CHUNK)})
+      await ask(piece)
     }
     await ask({kind: 'commit'})
+    serving = snapshot
     revision = snapshot.revision
   }
 
@@ -160,14 +127,14 @@ export function startWorker(
 
   return {
     revision: () => revision,
-    transfer: snapshot => inTurn(() => transferNow(snapshot)),
+    transfer: (snapshot, changes = null) => inTurn(() => transferNow(snapshot, changes)),
     listen: listeners =>
       inTurn(async () => {
         const answer = await ask({kind: 'listen', listeners})
         if (answer.kind === 'refused') return {refused: answer.listener, code: answer.code}
         return {listeners: answer.kind === 'listening' ? answer.listeners : []}
       }),
-    setPool: (pool, instances) =>
+    setPool: (pool, instances, {from, to}) =>
       inTurn(async () => {
         const message = {
           kind: 'pool',
@@ -176,6 +143,7 @@ export function startWorker(
         } as const
         sendSegments()
         await ask(message)
+        if (serving === from) serving = to
       }),
     setCertificates: (changed, order) =>
       inTurn(async () => {
@@ -199,28 +167,4 @@ export function startWorker(
       await worker.terminate()
     },
   }
-}
-
-// ---
-
-function wireRoute(boards: Boards, {source: _, ...route}: Snapshot['routes'][number]): WireRoute {
-  return {...route, slot: boards.routes.slotOf(route.id)}
-}
-
-function wireService(boards: Boards, service: ServiceRoute): WireService {
-  const {slug, pool, stripSlug, timeouts} = service
-  return {slug, pool, stripSlug, timeouts, slot: boards.routes.slotOf(serviceRouteId(service))}
-}
-
-function wirePool(boards: Boards, pool: Snapshot['pools'][number]): WirePool {
-  return {
-    ...pool,
-    members: pool.members.map(member => ({...member, slot: boards.members.slotOf(member.key)})),
-    slot:
-      pool.members.length > 1 || pool.circuit !== null || pool.queue !== null ? boards.pools.slotOf(pool.key) : null,
-  }
-}
-
-function wireInstance(boards: Boards, instance: Snapshot['instances'][number]): WireInstance {
-  return {...instance, slot: boards.instances.slotOf(instance.key)}
 }

@@ -8,6 +8,7 @@ import {createChallenges} from './challenge.ts'
 import {listen} from './listener.ts'
 import type {FromWorker, Listener, ToWorker, WirePool, WorkerStart} from './messages.ts'
 import {openAccessLog} from './open-access-log.ts'
+import {patchTable, type TablePatch} from './patch.ts'
 import {
   addSegment,
   buildTable,
@@ -32,7 +33,9 @@ thread.access = accessLog?.log ?? null
 const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
-let builder: TableBuilder | null = null
+let builder: TableBuilder | TablePatch | null = null
+/** Pools that get other members with the next table. */
+let regrouped: readonly WirePool[] = []
 let ticks = 0
 let isLeaving = false
 
@@ -55,6 +58,16 @@ async function receive(message: ToWorker): Promise<void> {
     case 'begin':
       builder = buildTable(thread.live, message.revision, message.forward)
       return say({kind: 'done'})
+    case 'change':
+      builder = patchTable(thread.live, thread.table, message)
+      return say({kind: 'done'})
+    case 'gone':
+      if (builder && 'remove' in builder) builder.remove(message.gone)
+      return say({kind: 'done'})
+    case 'members':
+      if (builder && 'regroup' in builder) builder.regroup(message.pools)
+      regrouped = [...regrouped, ...message.pools]
+      return say({kind: 'done'})
     case 'instances':
       builder?.addInstances(message.instances)
       return say({kind: 'done'})
@@ -72,6 +85,8 @@ async function receive(message: ToWorker): Promise<void> {
       return say({kind: 'done'})
     case 'commit':
       if (builder) swap(builder.finish())
+      regrouped.forEach(retireTunnels)
+      regrouped = []
       builder = null
       return say({kind: 'done'})
     case 'listen':

@@ -46,6 +46,28 @@ export function addPrefix<R>(routes: HostRoutes<R>, prefix: string, route: R): v
   routes.depth = Math.max(routes.depth, segmentsOf(prefix))
 }
 
+/** Takes the route of this host and prefix away, if there is one; a host without routes is one that nobody has named. */
+export function removeRoute<R>(routing: Routing<R>, host: string, prefix: string): void {
+  const isWildcard = host.startsWith('*.')
+  const index = isWildcard ? routing.wildcard : routing.exact
+  const key = isWildcard ? host.slice(2) : host
+  const routes = host === '*' ? routing.any : index.get(key)
+  if (!routes) return
+  removePrefix(routes, prefix)
+  if (routes.root !== null || routes.prefixes.size > 0) return
+  if (host === '*') routing.any = null
+  else index.delete(key)
+}
+
+/**
+ * Takes a prefix away. The depth stays that of the deepest prefix there has been: a path is then cut later than it might
+ * be, and finding out would cost a look at all that are left.
+ */
+export function removePrefix<R>(routes: HostRoutes<R>, prefix: string): void {
+  if (prefix === '') routes.root = null
+  else routes.prefixes.delete(prefix)
+}
+
 /** The routes that own a (normalised) host: exact, then wildcard of one label, then '*'; null when nobody does. */
 export function findHost<R>(routing: Routing<R>, host: string): HostRoutes<R> | null {
   return routing.exact.get(host) ?? routing.wildcard.get(parentOf(host)) ?? routing.any

@@ -40,6 +40,8 @@ export type Board = {
   find(key: string): number | undefined
   /** Tells which keys are in use; the others keep their numbers for RETIRED_MS and then give up their slot. */
   retain(keys: Iterable<string>, nowMs: number): void
+  /** Tells which keys are in use no more, for a caller that knows; as `retain`, at the cost of those. */
+  retire(keys: Iterable<string>, nowMs: number): void
   segments(): readonly SharedArrayBuffer[]
   read(key: string): Counters
   readLatency(key: string): Latency
@@ -93,6 +95,14 @@ export function createBoard(
     free.push(slot)
   }
 
+  function releaseRetired(nowMs: number): void {
+    for (const [key, since] of retiredAt) {
+      const slot = slots.get(key)
+      if (slot === undefined || nowMs - since <= RETIRED_MS) continue
+      if (kind === 'states' || sum(slot, IN_FLIGHT) === 0) release(key, slot)
+    }
+  }
+
   return {
     slotOf(key) {
       let slot = slots.get(key)
@@ -106,12 +116,15 @@ export function createBoard(
     find: key => slots.get(key),
     retain(keys, nowMs) {
       const used = new Set(keys)
-      for (const [key, slot] of slots) {
-        if (used.has(key)) continue
-        const since = retiredAt.get(key)
-        if (since === undefined) retiredAt.set(key, nowMs)
-        else if (nowMs - since > RETIRED_MS && (kind === 'states' || sum(slot, IN_FLIGHT) === 0)) release(key, slot)
+      for (const key of slots.keys()) {
+        if (used.has(key)) retiredAt.delete(key)
+        else if (!retiredAt.has(key)) retiredAt.set(key, nowMs)
       }
+      releaseRetired(nowMs)
+    },
+    retire(keys, nowMs) {
+      for (const key of keys) if (slots.has(key) && !retiredAt.has(key)) retiredAt.set(key, nowMs)
+      releaseRetired(nowMs)
     },
     segments: () => segments,
     read(key) {

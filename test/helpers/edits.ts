@@ -62,7 +62,10 @@ export function randomEdits(seed: number): Edits {
     if (pick(30) === 0) return 'routes: [\n'
     const routes = Array.from({length: 1 + pick(3)}, (_, at) => route(`${name.slice(0, -5)}${at}`)).join('')
     const services = name.startsWith('s') ? `services:\n${service(Number(name[1]))}` : ''
-    const hosts = pick(12) === 0 ? `hosts:\n  - {name: ${oneOf(['a.test', 'z.test', 'q.d.test'])}}\n` : ''
+    const hosts =
+      pick(12) === 0
+        ? `hosts:\n  - {name: ${oneOf(['a.test', 'z.test', 'q.d.test'])}, tls: {redirect: ${oneOf(['true', 'false'])}}}\n`
+        : ''
     return `${oneOf(['', '# a comment\n'])}routes:\n${routes}${services}${hosts}`
   }
 

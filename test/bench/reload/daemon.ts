@@ -83,7 +83,7 @@ async function answer(ask: Ask): Promise<void> {
 }
 
 async function live(wanted: string): Promise<number> {
-  while (!daemon.operations.status().workers.every(worker => worker.revision === wanted)) await elapsed(5)
+  while (!daemon.operations.status().workers.every(worker => worker.revision === wanted)) await elapsed(25)
   return performance.now() - start.at
 }
 
