@@ -106,8 +106,9 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
       const source = known.get(id) ?? (bytes && decodeSource(path, bytes, nameOf(label, path)))
       if (source === undefined) throw new GitError('failed', `git has not written the object ${id}`)
       if ('sha256' in source) {
-        next.set(id, source)
-        files.push({...source, path})
+        const file = source.path === path ? source : {...source, path}
+        next.set(id, file)
+        files.push(file)
       } else diagnostics.push(source)
     }
     known = next

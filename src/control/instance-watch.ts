@@ -3,6 +3,7 @@
 
 import type {InstanceState} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
+import {listChanges} from '../base/list-changes.ts'
 import {type ListedMember, membersOf} from '../router/member-list.ts'
 import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
 import type {Observed} from './instance-state.ts'
@@ -34,7 +35,8 @@ const LOOK_AT = 2000
 
 export function createInstanceWatch({clock, observe, onChange}: InstanceWatchParts): InstanceWatch {
   let pools: readonly Pool[] = []
-  let instances: ReadonlyMap<string, Instance> = new Map()
+  let served: readonly Instance[] = []
+  const instances = new Map<string, Instance>()
   let isSmall = true
   let turn = 0
   // Most are up and have always been: nothing is kept of them.
@@ -82,7 +84,10 @@ export function createInstanceWatch({clock, observe, onChange}: InstanceWatchPar
   return {
     serve(snapshot) {
       pools = snapshot.pools
-      instances = new Map(snapshot.instances.map(instance => [instance.key, instance]))
+      const {gone, come} = listChanges(served, snapshot.instances, ({key}) => key, Object.is)
+      for (const {key} of gone) instances.delete(key)
+      for (const instance of come) instances.set(instance.key, instance)
+      served = snapshot.instances
       isSmall = pools.reduce((count, pool) => count + pool.members.length, 0) <= LOOK_AT
       forgetOthers(noted, () => pools.flatMap(pool => pool.members))
       forgetOthers(without, () => pools)

@@ -5,6 +5,7 @@
 // One run at a time; ticks before a run has begun to read belong to it, ticks after that make one more. A set that is
 // refused changes nothing but what `view` says. Nothing that is thrown ends the loop: it is said, and tried again.
 
+import {isIP} from 'node:net'
 import type {Status} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
 import {AppError, messageOf} from '../base/errors.ts'
@@ -467,6 +468,15 @@ const REFUSALS = [
 ] as const
 const DEGRADING: ReadonlySet<string> = new Set(['StateUnwritable', 'ApplyFailed', 'ReconcileFailed'])
 
-function hostsOf(snapshot: Snapshot): string[] {
-  return [...new Set(snapshot.instances.map(({host}) => host))]
+/** Of snapshots that are looked at more than once. */
+const hostsKnown = new WeakMap<Snapshot, readonly string[]>()
+
+// Names only: an address is its own answer.
+function hostsOf(snapshot: Snapshot): readonly string[] {
+  let hosts = hostsKnown.get(snapshot)
+  if (hosts === undefined) {
+    hosts = [...new Set(snapshot.instances.flatMap(({host}) => (isIP(host) === 0 ? [host] : [])))]
+    hostsKnown.set(snapshot, hosts)
+  }
+  return hosts
 }

@@ -3,8 +3,8 @@
 //   node test/bench/reload.ts [--routes 10000] [--files 2500] [--serve commit|worktree] [--bare] [--rounds 5] [--load]
 //
 // Processor time is that of all threads of the daemon, from the moment before the commit until 0.4 s after it is live on every
-// worker; what the daemon spends in the same time without a commit is said beside it. A pause is the longest that the loop of
-// a worker stood still. git's own processes are not counted.
+// worker; what the daemon spends in the same time without a commit is said beside it. A pause is the most processor
+// time that a worker spent in one turn of its loop. git's own processes are not counted.
 
 import {fork} from 'node:child_process'
 import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises'

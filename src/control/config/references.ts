@@ -7,9 +7,9 @@ import {dirname, isAbsolute, join, relative, resolve} from 'node:path'
 import {createSecureContext} from 'node:tls'
 import {messageOf} from '../../base/errors.ts'
 import {credentialPath} from '../../base/secret.ts'
-import type {Config} from './config.ts'
+import type {Config, Placed} from './config.ts'
 import type {Diagnostic} from './diagnostic.ts'
-import type {Host, Secret, UpstreamTls} from './types.ts'
+import type {Host, Route, Secret, Service, UpstreamTls} from './types.ts'
 
 /** A path, or where else a value is read from. */
 export type Reference = string | Secret
@@ -78,8 +78,15 @@ export async function readReference(reference: Reference, file: string, options:
 
 type Found = {readonly reference: Reference; readonly file: string; readonly line: number; readonly path: string}
 
+// Few entries refer to anything, of however many there are.
+function referring({routes, services}: Config): Placed<Route | Service>[] {
+  return [routes, services].flatMap((list: readonly Placed<Route | Service>[]) =>
+    list.filter(({value}) => value.upstreamTls !== undefined),
+  )
+}
+
 function* referencesIn(config: Config): Generator<Found> {
-  for (const {value, file, line} of [...config.routes, ...config.services]) {
+  for (const {value, file, line} of referring(config)) {
     const tls: UpstreamTls = value.upstreamTls ?? {}
     for (const part of ['ca', 'cert', 'key'] as const) {
       const reference = tls[part]
@@ -94,7 +101,7 @@ function* referencesIn(config: Config): Generator<Found> {
 
 // A worker that is handed a text that is no certificate finds out when it dials; nobody could tell it then.
 function unusable(config: Config, references: References): Diagnostic[] {
-  const problems = [...config.routes, ...config.services].flatMap(({value, file, line}) => {
+  const problems = referring(config).flatMap(({value, file, line}) => {
     const {ca, cert, key} = value.upstreamTls ?? {}
     return [
       tried('/upstreamTls/ca', ca, () => new X509Certificate(references.textOf(ca, file))),

@@ -47,9 +47,10 @@ export function createLastGood(state: string, clock: Clock, write: typeof writeA
   const folder = join(state, 'last-good')
   const blobs = join(folder, 'blobs')
   const manifest = join(folder, 'manifest.json')
-  // Blobs that this process wrote or verified, and the manifest it wrote.
+  // Blobs that this process wrote or verified, and the set whose manifest it wrote.
   let sound = new Set<string>()
-  let kept = ''
+  let kept: {readonly revision: string; readonly commit: string | null; readonly entries: readonly Entry[]} | null =
+    null
 
   async function writeBlob(sha256: string, bytes: Buffer): Promise<void> {
     if (sound.has(sha256)) return
@@ -69,24 +70,30 @@ export function createLastGood(state: string, clock: Clock, write: typeof writeA
 
   return {
     async remember(revision, files, commit = null) {
-      const contents = new Map(files.map(({text}) => entryOf(text)))
-      const list = files.map(({path, text}) => ({path, sha256: sha256Of(Buffer.from(text))}))
-      const now = JSON.stringify([revision, commit, list])
-      if (now === kept) return
-      kept = ''
+      const entries = files.map(entryOf)
+      if (kept?.revision === revision && kept.commit === commit && isSame(kept.entries, entries)) return
+      const before = kept === null ? null : sound
+      kept = null
       const at = new Date(clock.now()).toISOString()
+      const names = new Set(entries.map(({sha256}) => sha256))
+      const missing = new Map<string, string>()
+      for (const [index, {sha256}] of entries.entries()) {
+        if (!sound.has(sha256)) missing.set(sha256, files[index]?.text ?? '')
+      }
       try {
         await mkdir(blobs, {recursive: true, mode: 0o700})
-        await inParallel([...contents], ([sha256, bytes]) => writeBlob(sha256, bytes))
-        await write(manifest, `${JSON.stringify({version: VERSION, revision, commit, at, files: list}, null, 1)}\n`)
+        await inParallel([...missing], ([sha256, text]) => writeBlob(sha256, Buffer.from(text)))
+        await write(manifest, manifestOf({version: VERSION, revision, commit, at}, entries))
       } catch (error) {
         // The failure is the news; that a broken disk cannot be tidied either is not.
         await dropUnnamed().catch(() => {})
         throw error
       }
-      kept = now
-      sound = new Set(contents.keys())
-      await removeOthers(blobs, name => contents.has(name))
+      kept = {revision, commit, entries}
+      sound = names
+      // Who wrote the set before knows what is there; the first time it may be anything.
+      if (before === null) await removeOthers(blobs, name => names.has(name))
+      else for (const name of before) if (!names.has(name)) await removeIfThere(join(blobs, name))
       await removeOthers(folder, name => !name.endsWith('.tmp'))
     },
     async commit() {
@@ -118,10 +125,31 @@ export function createLastGood(state: string, clock: Clock, write: typeof writeA
 
 // ---
 
+/** A file in the manifest, and how it stands there. */
+type Entry = {readonly path: string; readonly sha256: string; readonly line: string}
+
+/** Of files that are still the same objects: most of a set are, from one to the next. */
+const known = new WeakMap<SourceFile, Entry>()
+
 // What is kept is the text: a byte order mark is not part of it, so the sha256 may differ from that of the file.
-function entryOf(text: string): [string, Buffer] {
-  const bytes = Buffer.from(text)
-  return [sha256Of(bytes), bytes]
+function entryOf(file: SourceFile): Entry {
+  let entry = known.get(file)
+  if (entry === undefined) {
+    const {path} = file
+    const sha256 = sha256Of(Buffer.from(file.text))
+    entry = {path, sha256, line: `  ${JSON.stringify({path, sha256})}`}
+    known.set(file, entry)
+  }
+  return entry
+}
+
+function isSame(a: readonly Entry[], b: readonly Entry[]): boolean {
+  return a.length === b.length && a.every((entry, index) => entry === b[index] || entry.line === b[index]?.line)
+}
+
+function manifestOf(head: Readonly<Record<string, unknown>>, entries: readonly Entry[]): string {
+  const lines = entries.map(({line}) => line).join(',\n')
+  return `${JSON.stringify(head).slice(0, -1)},"files":[\n${lines}\n]}\n`
 }
 
 function sha256Of(bytes: Buffer): string {
@@ -162,11 +190,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 async function removeOthers(folder: string, keep: (name: string) => boolean): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (keep(name)) continue
-    await unlink(join(folder, name)).catch(error => {
-      if (codeOf(error) !== 'ENOENT') throw error
-    })
+    if (!keep(name)) await removeIfThere(join(folder, name))
   }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await unlink(path).catch(error => {
+    if (codeOf(error) !== 'ENOENT') throw error
+  })
 }
 
 // Returns or throws when no work is under way any more; the first failure keeps new work from being begun.

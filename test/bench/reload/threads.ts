@@ -1,7 +1,7 @@
-// Loaded into every thread of the daemon that test/bench/reload.ts measures: tells now and then how long the thread's loop
-// stood still, and what the thread cost.
+// Loaded into every thread of the daemon that test/bench/reload.ts measures: tells when it is asked what the thread cost, and
+// how long its loop stood still. A pause is counted in processor time: on a machine with other work a thread stands still for
+// as long as the system likes, and that is none of our doing.
 
-import {monitorEventLoopDelay} from 'node:perf_hooks'
 import {BroadcastChannel, isMainThread, threadId} from 'node:worker_threads'
 
 /** What a thread says of the time since it was asked last. */
@@ -11,21 +11,25 @@ export type ThreadMeasured = {readonly thread: number; readonly pauseMs: number;
 export const CHANNEL = 'reload-bench'
 
 if (!isMainThread) {
-  const delays = monitorEventLoopDelay({resolution: 1})
-  delays.enable()
   let before = process.threadCpuUsage()
+  let last = before
+  let pauseUs = 0
+  setInterval(() => {
+    const now = process.threadCpuUsage()
+    pauseUs = Math.max(pauseUs, now.user + now.system - last.user - last.system)
+    last = now
+  }, 1).unref()
   const channel = new BroadcastChannel(CHANNEL)
   channel.onmessage = ({data}: {data: unknown}) => {
     if (data !== 'ask') return
     const {user, system} = process.threadCpuUsage(before)
     const measured: ThreadMeasured = {
       thread: threadId,
-      // The histogram counts whole intervals, the millisecond that was asked for among them.
-      pauseMs: Math.max(0, delays.max / 1e6 - 1),
+      pauseMs: pauseUs / 1000,
       cpuMs: (user + system) / 1000,
     }
     channel.postMessage(measured)
-    delays.reset()
+    pauseUs = 0
     before = process.threadCpuUsage()
   }
   // Threads end when they are told to, not when this does.
