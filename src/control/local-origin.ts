@@ -4,7 +4,7 @@ import {join} from 'node:path'
 import type {Clock} from '../base/clock.ts'
 import type {Log} from '../base/log.ts'
 import type {Holding} from './conditions.ts'
-import {readRoutesFolder} from './config/files.ts'
+import {createKnownFiles, readRoutesFolder} from './config/files.ts'
 import {fingerprint, fingerprintHead} from './gitops/fingerprint.ts'
 import {operationUnderWay} from './gitops/git-dir.ts'
 import {findPlace, servedRef} from './gitops/place.ts'
@@ -28,13 +28,14 @@ export type LocalParts = {
 export async function createLocalOrigin(parts: LocalParts): Promise<Origin> {
   const {root, path, clock, log, rescanMs} = parts
   const settler = createSettler(clock, async () => null)
+  const known = createKnownFiles()
   let place = await findPlace(root, path)
   const bare = place?.bare === true
   const label = bare ? path : parts.label
   let seen: {readonly key: string; readonly drift: Holding | null} | null = null
 
   async function compare(tree: ReadonlyMap<string, string>, revision: string): Promise<Holding | null> {
-    const {files} = await readRoutesFolder(root, label)
+    const {files} = await readRoutesFolder(root, label, known)
     const changed = changedPaths(tree, files)
     if (changed.length === 0) return null
     const names = changed.slice(0, NAMED_MAX).join(', ') + (changed.length > NAMED_MAX ? ', …' : '')

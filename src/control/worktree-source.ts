@@ -2,7 +2,7 @@
 
 import type {Clock} from '../base/clock.ts'
 import type {Log} from '../base/log.ts'
-import {readRoutesFolder} from './config/files.ts'
+import {createKnownFiles, readRoutesFolder} from './config/files.ts'
 import {findGitDir, operationUnderWay} from './gitops/git-dir.ts'
 import {findPlace} from './gitops/place.ts'
 import {contentHash, nameRevision} from './gitops/revision.ts'
@@ -27,9 +27,10 @@ const BLOCKED_AT_START_MS = 2_000
 export function createWorktreeSource(parts: WorktreeParts): Source {
   const {root, label, clock, log, rescanMs, readFolder = readRoutesFolder} = parts
   const settler = createSettler(clock, () => blockedAt(root))
+  const known = createKnownFiles()
 
   async function readAll(): Promise<Omit<ReadSet, 'drift'>> {
-    const {files, diagnostics, missing} = await readFolder(root, label)
+    const {files, diagnostics, missing} = await readFolder(root, label, known)
     const {revision, problem, dirty, author: by, subject: about} = await nameRevision(root, files)
     const key = JSON.stringify([missing, contentHash(files), diagnostics.map(({file, message}) => [file, message])])
     const gitProblem = problem === null ? null : {reason: 'Refused', message: problem}

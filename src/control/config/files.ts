@@ -26,12 +26,45 @@ export type FilesRead = {
  * Every *.yaml and *.yml below `root`, by path. Names that begin with a dot are skipped; a link is followed while it stays
  * below `root`, as those of a mounted ConfigMap do. `label` is how the folder is called in diagnostics.
  */
-export async function readRoutesFolder(root: string, label: string): Promise<FilesRead> {
-  const walk = createWalk(label)
+export async function readRoutesFolder(root: string, label: string, known?: KnownFiles): Promise<FilesRead> {
+  const walk = createWalk(label, known)
   const real = await realpath(root).catch((error: unknown) => walk.failed('', error))
   if (real === null) return {files: [], diagnostics: walk.missing ? [] : walk.diagnostics, missing: walk.missing}
   await walkFolder(walk, {path: '', real, root: real, above: [real]})
   return {files: await readFound(walk), diagnostics: walk.diagnostics, missing: false}
+}
+
+/** Files that were read before, so that those whose inode says that nobody has touched them are not read again. */
+export type KnownFiles = {
+  get(path: string, info: FileInfo): SourceFile | null
+  put(path: string, info: FileInfo, source: SourceFile, readMs: number): void
+  /** Forgets whatever was neither got nor put since the last call. */
+  settle(): void
+}
+
+// As git does with its index: a file that was written in the moment in which it was read may be written again in the same
+// moment of its file system, and look the same. The coarsest clocks of file systems tick every 2 s.
+const RACY_MS = 2_000
+
+export function createKnownFiles(): KnownFiles {
+  let known = new Map<string, {readonly info: FileInfo; readonly source: SourceFile; readonly readMs: number}>()
+  let next: typeof known = new Map()
+  return {
+    get(path, info) {
+      const entry = known.get(path)
+      if (!entry) return null
+      const {info: before, readMs} = entry
+      const isUntouched = MARKS.every(mark => before[mark] === info[mark])
+      if (!isUntouched || Math.max(info.mtimeMs, info.ctimeMs) > readMs - RACY_MS) return null
+      next.set(path, entry)
+      return entry.source
+    },
+    put: (path, info, source, readMs) => void next.set(path, {info, source, readMs}),
+    settle() {
+      known = next
+      next = new Map()
+    },
+  }
 }
 
 /** Files and folders as a person names them: paths are kept as given. `missing` are those that do not exist. */
@@ -67,7 +100,7 @@ export function nameOf(label: string, path: string): string {
 
 // ---
 
-type Found = {readonly path: string; readonly real: string}
+type Found = {readonly path: string; readonly real: string; readonly info: FileInfo}
 type Folder = {
   /** Below the root, with '/'. */
   readonly path: string
@@ -76,9 +109,11 @@ type Folder = {
   /** Real paths of the folders around it: a link to one of them would never end. */
   readonly above: readonly string[]
 }
-type FileInfo = {readonly size: number; isFile(): boolean}
+type FileInfo = {readonly [mark in (typeof MARKS)[number]]: number} & {isFile(): boolean}
+const MARKS = ['dev', 'ino', 'size', 'mtimeMs', 'ctimeMs'] as const
 type Walk = {
   readonly label: string
+  readonly known: KnownFiles | undefined
   readonly found: Found[]
   readonly diagnostics: Diagnostic[]
   entries: number
@@ -90,9 +125,10 @@ type Walk = {
   failed(path: string, error: unknown): null
 }
 
-function createWalk(label: string): Walk {
+function createWalk(label: string, known?: KnownFiles): Walk {
   const walk: Walk = {
     label,
+    known,
     found: [],
     diagnostics: [],
     entries: 0,
@@ -172,7 +208,7 @@ function addFile(walk: Walk, path: string, real: string, info: FileInfo): void {
   }
   walk.bytes += info.size
   if (walk.bytes <= TOTAL_BYTES_MAX) {
-    walk.found.push({path, real})
+    walk.found.push({path, real, info})
     return
   }
   walk.full = true
@@ -183,15 +219,24 @@ async function readFound(walk: Walk): Promise<SourceFile[]> {
   const files: SourceFile[] = []
   const queue = walk.found.values()
   const readNext = async () => {
-    for (const {path, real} of queue) {
+    for (const {path, real, info} of queue) {
+      const same = walk.known?.get(real, info)
+      if (same?.path === path) {
+        files.push(same)
+        continue
+      }
+      const readMs = Date.now()
       const bytes = await readFile(real).catch((error: unknown) => walk.failed(path, error))
       if (bytes === null) continue
       const source = decodeSource(path, bytes, nameOf(walk.label, path))
-      if ('sha256' in source) files.push(source)
-      else walk.diagnostics.push(source)
+      if ('sha256' in source) {
+        files.push(source)
+        walk.known?.put(real, info, source, readMs)
+      } else walk.diagnostics.push(source)
     }
   }
   await Promise.all(Array.from({length: READS_AT_ONCE}, readNext))
+  walk.known?.settle()
   return files.sort((a, b) => compare(a.path, b.path))
 }
 

@@ -76,8 +76,18 @@ function problemOf({kind, message, hint}: GitError): string | null {
   return hint ? `${message}; ${hint}` : message
 }
 
+/** Of files that are still the same objects: the blobs that they are. */
+const blobsKnown = new WeakMap<SourceFile, string>()
+
 function isBlob(id: string | undefined, file: SourceFile): boolean {
   if (id === undefined) return false
+  if (blobsKnown.get(file) === id) return true
+  const isSame = hasBlobId(file, id)
+  if (isSame) blobsKnown.set(file, id)
+  return isSame
+}
+
+function hasBlobId(file: SourceFile, id: string): boolean {
   const format = id.length === 64 ? 'sha256' : 'sha1'
   const bytes = bytesOf(file)
   if (bytes === null) return false

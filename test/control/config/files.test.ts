@@ -1,9 +1,9 @@
 import {execFile} from 'node:child_process'
-import {mkdir, symlink, truncate, writeFile} from 'node:fs/promises'
+import {mkdir, symlink, truncate, utimes, writeFile} from 'node:fs/promises'
 import {promisify} from 'node:util'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
-import {decodeSource, readPaths, readRoutesFolder} from '../../../src/control/config/files.ts'
+import {createKnownFiles, decodeSource, readPaths, readRoutesFolder} from '../../../src/control/config/files.ts'
 import {withFolder} from '../../helpers/folder.ts'
 
 test(
@@ -160,6 +160,47 @@ test('the place of the first byte that is not UTF-8 is found, in characters', ()
     assert.ok('rule' in found && found.rule === 'not-utf8')
     assert.equal([found.line, found.column], [line, column])
   }
+})
+
+test(
+  'a file that nobody has touched is not read again; one that was written as it was read is',
+  withFolder(async folder => {
+    const known = createKnownFiles()
+    const read = async () => (await readRoutesFolder(folder.path, 'routes.d', known)).files
+    await folder.write({'old.yaml': 'one', 'young.yaml': 'one'})
+    const hourAgo = Date.now() / 1000 - 3600
+    const olden = () => utimes(folder.at('old.yaml'), hourAgo, hourAgo)
+    await olden()
+    const [, first] = await read()
+    const [, second] = await read()
+    // Its times are those of the moment in which it was read.
+    assert.is.not(second, first)
+    await writeFile(folder.at('old.yaml'), 'two')
+    await olden()
+    // Size and time of its content are what they were; the change of its inode tells.
+    assert.is((await read())[0]?.text, 'two')
+  }),
+)
+
+test('what was got is what is known the next time, and no more', () => {
+  const known = createKnownFiles()
+  const info = {dev: 1, ino: 2, size: 3, mtimeMs: 1_000, ctimeMs: 1_000, isFile: () => true}
+  const source = {path: 'a.yaml', text: 'one', sha256: '1'}
+  known.put('/a.yaml', info, source, 5_000)
+  known.settle()
+  assert.is(known.get('/a.yaml', info), source)
+  known.settle()
+  assert.is(known.get('/a.yaml', info), source)
+  for (const other of [{ino: 9}, {size: 4}, {mtimeMs: 999}, {ctimeMs: 1_001}]) {
+    assert.is(known.get('/a.yaml', {...info, ...other}), null)
+  }
+  known.put('/b.yaml', {...info, mtimeMs: 4_000}, source, 5_000)
+  known.settle()
+  // Written in the second in which it was read.
+  assert.is(known.get('/b.yaml', {...info, mtimeMs: 4_000}), null)
+  known.settle()
+  known.settle()
+  assert.is(known.get('/a.yaml', info), null)
 })
 
 test.run()
