@@ -82,8 +82,9 @@ async function answer(ask: Ask): Promise<void> {
   }
 }
 
+// Applied is what every worker serves; in a work tree it may have been served before it had this name.
 async function live(wanted: string): Promise<number> {
-  while (!daemon.operations.status().workers.every(worker => worker.revision === wanted)) await elapsed(25)
+  while (revision() !== wanted) await elapsed(25)
   return performance.now() - start.at
 }
 
