@@ -8,7 +8,7 @@ import type {Prover} from './prover.ts'
 export function createHttpAnswers(
   setChallenges: (answers: readonly ChallengeAnswer[]) => Promise<void>,
 ): Prover & {readonly kind: 'http-01'} {
-  // By token: each is one challenge's and nobody else's. At most four orders of one name are under way.
+  // By token: each is one challenge's and nobody else's. As many as the orders under way have names.
   const answers = new Map<string, ChallengeAnswer>()
   const handOver = () => setChallenges([...answers.values()])
   return {
