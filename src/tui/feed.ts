@@ -37,6 +37,8 @@ const PERIOD_MS: Readonly<Record<Source, number>> = {
 const ABSENT_MS = 30_000
 /** At the most one part in so many of the time goes into a list. */
 const SHARE = 50
+/** However long it takes, it is not older than that. */
+const RAREST_MS = 30_000
 
 /** Follows the daemon until it is closed; a daemon that is gone is looked for for ever, at least every two seconds. */
 export function startFeed({client, dispatch, wanted, now}: FeedParts): Feed {
@@ -108,7 +110,7 @@ export function startFeed({client, dispatch, wanted, now}: FeedParts): Feed {
       )
       // What is done with the answer counts as well.
       const periodMs = rows === null ? ABSENT_MS : PERIOD_MS[source]
-      dueMs.set(source, beganMs + Math.max(periodMs, (now() - beganMs) * SHARE))
+      dueMs.set(source, beganMs + Math.max(periodMs, Math.min(RAREST_MS, (now() - beganMs) * SHARE)))
     } catch {
       // That the daemon is gone is told by the end of its events.
       dueMs.set(source, now() + RETRY_MS.most)
