@@ -32,6 +32,8 @@ import type {
 import {checkSocketPath} from './socket-path.ts'
 
 const ANSWER_MS = 5000
+// A sync waits for a fetch, which may be tried twice, and for the reload.
+const ACT_MS = 180_000
 const REKEY_MS = 300_000
 const ANSWER_BYTES = 256 << 20
 // Three heartbeats of the server: a stream that is silent for longer is dead.
@@ -101,7 +103,7 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     resume: async () => (await post(socket, '/v1/resume', {}, answerMs)) as ResumeAnswer,
     confirm: async () => (await post(socket, '/v1/confirm', {}, answerMs)) as ConfirmAnswer,
     rollback: async body => (await post(socket, '/v1/rollback', body, answerMs)) as RollbackAnswer,
-    act: (path, body) => post(socket, `/v1/${path}`, body, answerMs),
+    act: (path, body) => post(socket, `/v1/${path}`, body, Math.max(answerMs, ACT_MS)),
     canAct: path => canAct(socket, `/v1/${path}`, answerMs),
     events: signal => readEvents(socket, answerMs, signal),
   }

@@ -2,7 +2,7 @@
 
 import {parseDuration} from '../base/units.ts'
 import type {Action} from './actions.ts'
-import {type Order, plainOrder, renew, rollback, undrain} from './orders.ts'
+import {type Order, plainOrder, renew, rollback, suspend, undrain} from './orders.ts'
 import {chosenId} from './position.ts'
 import type {ScreenName, State} from './state.ts'
 
@@ -46,10 +46,10 @@ export const COMMANDS: readonly Command[] = [
     isOrder: true,
     run: (state, operand) => {
       const revision = operand || (state.screen === 'commits' ? (chosenId(state)?.split(' ')[1] ?? '') : '')
-      return sure(rollback(revision), `roll back to ${revision || 'the revision before'}?`)
+      return sure(rollback(revision, state.operator), `roll back to ${revision || 'the revision before'}?`)
     },
   },
-  order('suspend', 'apply nothing new until resumed', () => plainOrder('suspend')),
+  order('suspend', 'apply nothing new until resumed', state => suspend(state.operator)),
   order('resume', 'apply what is new again', () => plainOrder('resume')),
   order('confirm', 'keep the revision that waits for it', () => plainOrder('confirm')),
   goTo('routes', 'screen 1'),
@@ -119,8 +119,8 @@ export function refuse(text: string): Action {
 
 // ---
 
-function order(name: string, summary: string, make: () => Order): Command {
-  return {name, operand: '', summary, isOrder: true, run: () => sure(make(), `${name}?`)}
+function order(name: string, summary: string, make: (state: State) => Order): Command {
+  return {name, operand: '', summary, isOrder: true, run: state => sure(make(state), `${name}?`)}
 }
 
 function goTo(screen: ScreenName, summary: string): Command {

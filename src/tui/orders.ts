@@ -33,11 +33,15 @@ export function renew(id: string): Order {
   return {path: `certs/${encodeURIComponent(id)}/renew`, body: {}, what: `renew ${id}`}
 }
 
-export function rollback(revision: string): Order {
-  return {path: 'rollback', body: revision === '' ? {} : {revision}, what: `rollback ${revision}`.trim()}
+export function rollback(revision: string, who: string): Order {
+  return {path: 'rollback', body: {...(revision !== '' && {revision}), who}, what: `rollback ${revision}`.trim()}
 }
 
-/** 'sync', 'suspend', 'resume' or 'confirm'. */
+export function suspend(who: string): Order {
+  return {path: 'suspend', body: {who}, what: 'suspend'}
+}
+
+/** 'sync', 'resume' or 'confirm'. */
 export function plainOrder(action: string): Order {
   return {path: action, body: {}, what: action}
 }

@@ -25,7 +25,7 @@ const FRAMES = 10
 
 /** Shows the daemon until somebody leaves. Standard input and output must be a terminal. */
 export async function startTui({client, isAscii, isAttached, operator}: TuiOptions): Promise<void> {
-  const {stdout} = process
+  const {stdin, stdout} = process
   const look = {glyphs: isAscii ? ASCII : UNICODE}
   let state = initialState(sizeOf(stdout), now(), {isAttached, operator})
   let scheduled: NodeJS.Timeout | null = null
@@ -33,6 +33,9 @@ export async function startTui({client, isAscii, isAttached, operator}: TuiOptio
   let isOver = false
 
   const app = () => createElement(App, {state, look, onKey: key => dispatch(actionOf(state, key))})
+  // Keys that were pressed too early have been echoed: the first frame must begin in the first column all the same.
+  stdin.setRawMode(true)
+  stdout.write('\r')
   const screen = render(app(), {
     alternateScreen: true,
     incrementalRendering: true,

@@ -1,5 +1,6 @@
 // The feed against the real admin server: what it asks, how often, and what it does when the daemon goes and comes.
 
+import {createServer} from 'node:http'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {createAdminClient} from '../../src/admin/client.ts'
@@ -8,7 +9,7 @@ import {createAdminServer} from '../../src/admin/server.ts'
 import {silentLog} from '../../src/base/log.ts'
 import type {Action, Source} from '../../src/tui/actions.ts'
 import {startFeed} from '../../src/tui/feed.ts'
-import {drain, plainOrder} from '../../src/tui/orders.ts'
+import {drain} from '../../src/tui/orders.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
 import {INSTANCES, ROUTES, STATUS} from '../helpers/tui.ts'
 import {until} from '../helpers/until.ts'
@@ -73,12 +74,11 @@ test(
   withFolder(async folder => {
     const daemon = fake()
     await serve(folder, daemon.operations)
-    const {saw} = follow(folder, ['routes', 'history'])
+    const {saw} = follow(folder, ['routes'])
     await saw('the snapshot', action => action.type === 'event' && action.event.type === 'snapshot')
     const read = await saw('routes', action => action.type === 'fetched')
     assert.ok(read.type === 'fetched')
     assert.equal(read.fetched, {source: 'routes', rows: ROUTES})
-    await saw('that there is no history', action => action.type === 'absent' && action.source === 'history')
     daemon.tell({type: 'instances', changed: INSTANCES, more: 0})
     await saw('the event', action => action.type === 'event' && action.event.type === 'instances')
     // On a machine with other work an answer takes long, and the next is asked for later.
@@ -88,27 +88,40 @@ test(
 )
 
 test(
-  'it knows what the daemon cannot do, and tells what came of what it was asked',
+  'what came of an order is told',
   withFolder(async folder => {
     const daemon = fake()
     await serve(folder, daemon.operations)
     const {feed, saw, actions} = follow(folder, [])
     const missing = await saw('what is missing', action => action.type === 'missing')
-    assert.ok(missing.type === 'missing')
-    assert.not.ok(missing.actions.includes('drain'))
-    assert.ok(missing.actions.includes('rollback'))
+    assert.equal(missing, {type: 'missing', actions: []})
     assert.equal(daemon.asked, [])
     await feed.perform(drain('orders@10.0.0.1:8080', '5m', 'new version', 'ada'))
     assert.equal(daemon.asked, ['drain orders@10.0.0.1:8080 300000 ada new version'])
-    await feed.perform(plainOrder('sync'))
     const outcomes = actions.filter(action => action.type === 'outcome').map(({isOk, text}) => [isOk, text])
-    assert.equal(outcomes, [
-      [
-        false,
-        "drain orders@10.0.0.1:8080: the daemon refused: there is no instance 'orders@10.0.0.1:8080' (not-found)",
-      ],
-      [false, 'sync: the daemon refused: there is no /v1/sync (not-found)'],
-    ])
+    const why = "the daemon refused: there is no instance 'orders@10.0.0.1:8080' (not-found)"
+    assert.equal(outcomes, [[false, `drain orders@10.0.0.1:8080: ${why}`]])
+  }),
+)
+
+test(
+  'an older daemon is known by what it does not have',
+  withFolder(async folder => {
+    const snapshot = JSON.stringify({seq: 1, at: '', type: 'snapshot', status: STATUS})
+    const older = createServer((request, response) => {
+      if (request.url === '/v1/events') return void response.write(`${snapshot}\n`)
+      const code = request.url?.endsWith('/drain') ? 'method-not-allowed' : 'not-found'
+      response.writeHead(code === 'not-found' ? 404 : 405).end(JSON.stringify({error: {code, message: ''}}))
+    })
+    await new Promise<void>(resolve => older.listen(folder.at('a.sock'), resolve))
+    folder.scope.defer(() => {
+      older.close()
+      older.closeAllConnections()
+    })
+    const {saw} = follow(folder, ['history'])
+    const missing = await saw('what is missing', action => action.type === 'missing')
+    assert.ok(missing.type === 'missing' && missing.actions.includes('rollback') && !missing.actions.includes('drain'))
+    await saw('that there is no history', action => action.type === 'absent' && action.source === 'history')
   }),
 )
 

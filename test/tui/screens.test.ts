@@ -66,8 +66,6 @@ function masked(screen: string): string {
     .replace(/requests\/s 0 [ ▁]{20}/, 'requests/s 0 ____________________')
     .replace(/up \d.*$/m, 'up …')
     .replace(/\b\d\d:\d\d:\d\d\b/g, 'hh:mm:ss')
-    .replace(/ [ ▁]{20} {2}/g, ' ____________________  ')
-    .replace(/\b20\d\d-\d\d-\d\dT[\d:.]{12}Z/g, 'yyyy-mm-ddThh:mm:ss.mmmZ')
 }
 
 function matches(name: string, screen: string): void {
