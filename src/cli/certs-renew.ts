@@ -10,11 +10,11 @@ import type {Call} from './verb.ts'
 const WAIT = '2m'
 const LOOK_MS = 250
 
-/** Exit code `findings` when it fails, `timeout` when it takes longer than --wait, `unreachable` without a daemon. */
+/** Exit code `findings` when it fails, `timeout` when it takes longer than --timeout, `unreachable` without a daemon. */
 export async function certsRenew(call: Call): Promise<ExitCode> {
   const [id = ''] = call.operands
-  const waitMs = parseDuration(call.values('wait').at(-1) ?? WAIT)
-  if (waitMs === null) throw new AppError('--wait is a duration such as "30s"; "0s" does not wait')
+  const waitMs = parseDuration(call.values('timeout').at(-1) ?? WAIT)
+  if (waitMs === null) throw new AppError('--timeout is a duration such as "30s"; "0s" does not wait')
   const {admin} = await readSettings(call)
   const client = createAdminClient(admin.socket)
   const begun = await client.renewCert(id)

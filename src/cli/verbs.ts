@@ -263,7 +263,7 @@ export const VERBS: readonly Verb[] = [
     summary: 'get a certificate anew now, whatever its time',
     details:
       'By its id or a name in it. Also tries again what has failed, short of the limit of the authority on failures.\nThe one before goes on until the new one is there.',
-    flags: [{name: 'wait', value: 'DURATION', summary: 'how long to wait for it; 2m unless given, 0s: not at all'}],
+    flags: [{name: 'timeout', value: 'DURATION', summary: 'how long to wait for it; 2m unless given, 0s: not at all'}],
     formats: ['text', 'json'],
     load: async () => (await import('./certs-renew.ts')).certsRenew,
   },
