@@ -2,10 +2,10 @@
 
 import {choosePart} from '../router/split.ts'
 import {chooseVariant} from '../router/variants.ts'
+import type {Choice, RouteEntry} from './entries.ts'
 import type {Downstream} from './exchange.ts'
 import {addressOf} from './hash-key.ts'
 import type {RequestHead} from './http1/request-head.ts'
-import type {Choice, RouteEntry} from './table.ts'
 
 /** The first variant that takes the request, else the route itself; of a split the part that has the client. */
 export function choose(

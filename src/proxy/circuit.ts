@@ -1,8 +1,8 @@
 // The circuit of a pool on the way of a request: who may pass, and what the circuit is told of it.
 
 import {countOutcome, enterCircuit, opensFor, settleProbe} from '../scoreboard/circuit.ts'
+import type {PoolEntry} from './entries.ts'
 import type {Exchange} from './exchange.ts'
-import type {PoolEntry} from './table.ts'
 
 /** May the request go on to an instance? If not, it knows why and for how long. */
 export function mayPass(pool: PoolEntry, exchange: Exchange): boolean {

@@ -4,8 +4,8 @@
 
 import {EJECTED, ejectedFor, GATE, gateChanges, readmit} from '../scoreboard/member.ts'
 import {TURN} from '../scoreboard/pool.ts'
+import type {MemberEntry, PoolEntry} from './entries.ts'
 import {isWarm, shareOf} from './slow-start.ts'
-import type {MemberEntry, PoolEntry} from './table.ts'
 
 /** What the search reads of a pool. */
 export type Loads = {

@@ -4,13 +4,13 @@
 
 import type {Socket} from 'node:net'
 import {COPIES_DROPPED} from '../scoreboard/segment.ts'
+import type {RouteEntry} from './entries.ts'
 import {type Downstream, Exchange, finishExchange} from './exchange.ts'
 import {FAILURES, type FailureCode} from './failure.ts'
 import {readdress} from './http1/readdress.ts'
 import type {RequestHead} from './http1/request-head.ts'
 import {forward} from './http1/upstream.ts'
 import {pick} from './pick.ts'
-import type {RouteEntry} from './table.ts'
 import type {Thread} from './thread.ts'
 import type {Timed} from './ticks.ts'
 

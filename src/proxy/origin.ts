@@ -6,9 +6,9 @@ import {type ConnectionOptions, createSecureContext, type SecureContext} from 'n
 import {DOWN, DRAINED, GATE} from '../scoreboard/member.ts'
 import {loadOf, recordOf} from '../scoreboard/segment.ts'
 import type {Keepalive, UpstreamTls} from '../snapshot/snapshot.ts'
+import type {MemberEntry} from './entries.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
 import type {WireInstance} from './messages.ts'
-import type {MemberEntry} from './table.ts'
 
 /** Idle connections at any moment: more than are kept, but only as long as a burst lasts. */
 const IDLE_MAX = 1024

@@ -3,7 +3,7 @@
 import {countFailure, EJECTED, eject, ejectedFor, GATE} from '../scoreboard/member.ts'
 import {EJECTING} from '../scoreboard/pool.ts'
 import {hasElapsed} from '../scoreboard/time.ts'
-import type {MemberEntry, PoolEntry} from './table.ts'
+import type {MemberEntry, PoolEntry} from './entries.ts'
 
 /** Whoever has begun to eject for this long (deciseconds) has died over it. */
 const EJECTING_MAX = 10

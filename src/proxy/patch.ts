@@ -6,23 +6,13 @@
 
 import {createHostIndex} from '../router/host-index.ts'
 import {addPrefix, addRoute, removePrefix, removeRoute} from '../router/routing.ts'
+import type {PoolEntry, RouteEntry} from './entries.ts'
+import {joinOrigins, type LiveState, leaveOrigins, retireOrigin, takeOrigin} from './live-state.ts'
+import {poolEntryOf, routeEntryOf, serviceEntryOf} from './make-entries.ts'
 import type {WireGone, WireHead, WirePool, WireRoute} from './messages.ts'
+import {regroup} from './regroup.ts'
 import {serviceRouteId} from './service-route.ts'
-import {
-  joinOrigins,
-  type LiveState,
-  leaveOrigins,
-  type PoolEntry,
-  poolEntryOf,
-  type RouteEntry,
-  regroup,
-  retireOrigin,
-  routeEntryOf,
-  serviceEntryOf,
-  type Table,
-  type TableBuilder,
-  takeOrigin,
-} from './table.ts'
+import type {Table, TableBuilder} from './table.ts'
 import {type HostRules, rulesOf} from './tls/host-rules.ts'
 
 export type TablePatch = TableBuilder & {

@@ -5,6 +5,7 @@ import {hashOf} from '../base/hash.ts'
 import {DOWN, DRAINED, EJECTED, GATE, readmit} from '../scoreboard/member.ts'
 import {TURN} from '../scoreboard/pool.ts'
 import {mayPass} from './circuit.ts'
+import type {MemberEntry, PoolEntry} from './entries.ts'
 import type {Exchange} from './exchange.ts'
 import type {FailureCode} from './failure.ts'
 import {hashKey} from './hash-key.ts'
@@ -13,7 +14,6 @@ import {pickLeast} from './least.ts'
 import {nextOnRing} from './ring.ts'
 import {isWarm, shareOf} from './slow-start.ts'
 import {stickTo} from './sticky.ts'
-import type {MemberEntry, PoolEntry} from './table.ts'
 
 /**
  * The member for this request; where all are full, one that stands for them until there is room. null when no instance can

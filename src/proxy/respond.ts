@@ -2,11 +2,11 @@
 
 import {redirectLocation} from '../router/rewrite.ts'
 import type {Action} from '../snapshot/snapshot.ts'
+import type {RouteEntry} from './entries.ts'
 import type {Exchange} from './exchange.ts'
 import {FAILURES, type Failure, type FailureCode} from './failure.ts'
 import {editFields, withHsts} from './head-policy.ts'
 import {hasField} from './http1/field.ts'
-import type {RouteEntry} from './table.ts'
 
 /** Methods that a listener takes at all; routes may take fewer. */
 const ALLOW = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n'

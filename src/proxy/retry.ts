@@ -3,11 +3,11 @@
 // twice only when the route says so (RFC 9110 §9.2.2).
 
 import type {Retry} from '../snapshot/snapshot.ts'
+import type {MemberEntry, PoolEntry} from './entries.ts'
 import type {Exchange} from './exchange.ts'
 import {FAILURES, type FailureCode} from './failure.ts'
 import {readdress} from './http1/readdress.ts'
 import {pickAnother} from './pick.ts'
-import type {MemberEntry, PoolEntry} from './table.ts'
 
 /** Instances that a request which cannot be sent is offered to, whatever the route says of retries. */
 const OFFERED_MAX = 3

@@ -2,7 +2,7 @@
 // goes, only its keys move, about 1/N of all, and spread over the others.
 
 import {hashOf} from '../base/hash.ts'
-import type {MemberEntry} from './table.ts'
+import type {MemberEntry} from './entries.ts'
 
 /** Points of a member of weight 1: enough that shares differ by some percent only. */
 const POINTS = 160

@@ -1,7 +1,7 @@
 // A member that has come back, or was added by a reload, takes a growing share of what its weight would give it.
 
 import {WARM_SINCE} from '../scoreboard/member.ts'
-import type {MemberEntry} from './table.ts'
+import type {MemberEntry} from './entries.ts'
 
 /** The share it begins with; with less, the first requests would come too late to warm anything (Envoy: 10 %). */
 const SHARE_MIN = 0.1

@@ -4,11 +4,11 @@
 
 import {createHash} from 'node:crypto'
 import type {Sticky} from '../snapshot/snapshot.ts'
+import type {MemberEntry} from './entries.ts'
 import type {Exchange} from './exchange.ts'
 import {cookieValue} from './hash-key.ts'
 import {fieldValue} from './http1/field.ts'
 import type {RequestHead} from './http1/request-head.ts'
-import type {MemberEntry} from './table.ts'
 
 export type StickyCookie = {
   readonly name: string

@@ -7,10 +7,10 @@
 //   another pool with the same instance, or of a worker that died.
 
 import {OWN_QUEUED, QUEUED, WOKEN} from '../scoreboard/pool.ts'
+import type {MemberEntry, PoolEntry} from './entries.ts'
 import {countAttempt, type Exchange} from './exchange.ts'
 import {readdress} from './http1/readdress.ts'
 import {pickPlace} from './pick.ts'
-import type {MemberEntry, PoolEntry} from './table.ts'
 import type {Ticks, Timed} from './ticks.ts'
 
 /** Sends the request of an exchange that has its place. */

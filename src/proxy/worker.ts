@@ -6,19 +6,12 @@ import {createHostIndex} from '../router/host-index.ts'
 import type {Certificate} from '../snapshot/certificate.ts'
 import {createChallenges} from './challenge.ts'
 import {listen} from './listener.ts'
+import {addSegment, unroutedIn} from './live-state.ts'
 import type {FromWorker, Listener, ToWorker, WirePool, WorkerStart} from './messages.ts'
 import {openAccessLog} from './open-access-log.ts'
 import {patchTable, type TablePatch} from './patch.ts'
-import {
-  addSegment,
-  buildTable,
-  hasMember,
-  isSameRoute,
-  replaceMembers,
-  type Table,
-  type TableBuilder,
-  unroutedIn,
-} from './table.ts'
+import {replaceMembers} from './regroup.ts'
+import {buildTable, hasMember, isSameRoute, type Table, type TableBuilder} from './table.ts'
 import {Thread} from './thread.ts'
 import {TICK_MS} from './ticks.ts'
 import {createWorkerGauges} from './worker-gauges.ts'

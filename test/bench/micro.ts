@@ -1,5 +1,6 @@
 // What single steps of a request cost, in nanoseconds: the best of several rounds, so that a busy machine does not count.
 
+import {MemberEntry, PoolEntry} from '../../src/proxy/entries.ts'
 import type {Exchange} from '../../src/proxy/exchange.ts'
 import {editFields, restorePaths} from '../../src/proxy/head-policy.ts'
 import type {ClientConnection} from '../../src/proxy/http1/client.ts'
@@ -7,7 +8,6 @@ import {parseRequestHead, RequestHead} from '../../src/proxy/http1/request-head.
 import {parseResponseHead, ResponseHead} from '../../src/proxy/http1/response-head.ts'
 import {Origin} from '../../src/proxy/origin.ts'
 import {pick} from '../../src/proxy/pick.ts'
-import {MemberEntry, PoolEntry} from '../../src/proxy/table.ts'
 import {Ticks} from '../../src/proxy/ticks.ts'
 import {addRoute, createRouting, findHost, matchPrefix, type Routing} from '../../src/router/routing.ts'
 import {createSegment, laneOf, loadsOf} from '../../src/scoreboard/segment.ts'

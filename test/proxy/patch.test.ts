@@ -6,19 +6,12 @@ import {compile} from '../../src/control/compile/compile.ts'
 import {loadConfig} from '../../src/control/config/load.ts'
 import {NO_REFERENCES} from '../../src/control/config/references.ts'
 import {changesBetween, countChanges} from '../../src/proxy/changes.ts'
+import type {PoolEntry, RouteEntry} from '../../src/proxy/entries.ts'
+import {addSegment, createLiveState, type LiveState} from '../../src/proxy/live-state.ts'
 import type {ToWorker} from '../../src/proxy/messages.ts'
 import {patchTable} from '../../src/proxy/patch.ts'
 import {type Boards, changedParts, wholeTable} from '../../src/proxy/pieces.ts'
-import {
-  addSegment,
-  buildTable,
-  createLiveState,
-  emptyTable,
-  type LiveState,
-  type PoolEntry,
-  type RouteEntry,
-  type Table,
-} from '../../src/proxy/table.ts'
+import {buildTable, emptyTable, type Table} from '../../src/proxy/table.ts'
 import {Ticks} from '../../src/proxy/ticks.ts'
 import {findHost, matchPrefix} from '../../src/router/routing.ts'
 import {createAnswersSegment} from '../../src/scoreboard/answers.ts'

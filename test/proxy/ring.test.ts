@@ -1,9 +1,9 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {hashOf} from '../../src/base/hash.ts'
+import {MemberEntry} from '../../src/proxy/entries.ts'
 import {Origin} from '../../src/proxy/origin.ts'
 import {createRing, nextOnRing} from '../../src/proxy/ring.ts'
-import {MemberEntry} from '../../src/proxy/table.ts'
 import {MEMBER_FIELDS} from '../../src/scoreboard/member.ts'
 
 const KEYS = Array.from({length: 20_000}, (_, i) => hashOf(`10.${i >> 12}.${(i >> 6) & 63}.${i & 63}`))

@@ -1,7 +1,7 @@
 // The head of a request was composed for one instance; another one may have its own base path and its own name.
 
+import type {MemberEntry} from '../entries.ts'
 import type {Exchange} from '../exchange.ts'
-import type {MemberEntry} from '../table.ts'
 import {mapField} from './field.ts'
 
 /** Makes the request that was composed for `from` the one for `to`. */

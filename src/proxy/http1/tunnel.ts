@@ -4,10 +4,10 @@ import type {ClientRequest} from 'node:http'
 import type {Socket} from 'node:net'
 import {BYTES_IN, BYTES_OUT} from '../../scoreboard/segment.ts'
 import {settleCircuit} from '../circuit.ts'
+import type {RouteEntry} from '../entries.ts'
 import {type Exchange, noteAnswer} from '../exchange.ts'
 import type {FailureCode} from '../failure.ts'
 import type {Origin} from '../origin.ts'
-import type {RouteEntry} from '../table.ts'
 import {acceptOf} from './handshake.ts'
 
 /** How often an open tunnel is looked at, to count its bytes and to measure its silence. */
