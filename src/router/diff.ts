@@ -6,6 +6,7 @@ import type {Route, Snapshot} from '../snapshot/snapshot.ts'
 import {destinationOf} from './destination.ts'
 import {describeChange} from './diff-note.ts'
 import {diffServices} from './diff-services.ts'
+import {narrow} from './narrow.ts'
 import {indexPools, isSameRoute, type PoolIndex} from './route-content.ts'
 import {addRoute, createRouting, findHost, type HostRoutes, matchPrefix, type Routing} from './routing.ts'
 
@@ -30,7 +31,8 @@ export type Side = {readonly id: string; readonly destination: string; readonly 
 export type Flag = 'shadowed'
 
 /** Every piece of URL space that is not served as before, by host and prefix; then those of service mode, by slug. */
-export function diffSnapshots(before: Snapshot, after: Snapshot): Change[] {
+export function diffSnapshots(from: Snapshot, to: Snapshot): Change[] {
+  const [before, after] = narrow(from, to)
   const [old, now] = [indexOf(before), indexOf(after)]
   const patterns = new Set([...before.routes, ...after.routes].map(({host}) => host))
   const changes = [...patterns].sort().flatMap(pattern => diffHosts(pattern, old, now))

@@ -7,6 +7,7 @@ import type {SourceFile} from '../../../src/base/source-file.ts'
 import {compile, createCompiler} from '../../../src/control/compile/compile.ts'
 import {createParseCache, loadConfig} from '../../../src/control/config/load.ts'
 import {NO_REFERENCES} from '../../../src/control/config/references.ts'
+import {diffSnapshots} from '../../../src/router/diff.ts'
 import type {Snapshot} from '../../../src/snapshot/snapshot.ts'
 import {randomEdits} from '../../helpers/edits.ts'
 
@@ -17,13 +18,14 @@ const options = {revision: 'test', forward, references: NO_REFERENCES}
 const SEEDS = 12
 const EDITS = 80
 
-test('random edits: an incremental load and compile is byte for byte a full one', () => {
+test('random edits: an incremental load, compile and diff is that of doing it all anew', () => {
   let valid = 0
   let invalid = 0
   for (let seed = 1; seed <= SEEDS; seed++) {
     const edits = randomEdits(seed)
     const cache = createParseCache()
     const compiler = createCompiler()
+    let before: Snapshot | null = null
     for (let edit = 0; edit < EDITS; edit++) {
       const files = Object.entries(edits.next()).map(([path, text]) => source(path, text))
       const full = loadConfig(files, load)
@@ -38,6 +40,9 @@ test('random edits: an incremental load and compile is byte for byte a full one'
       const other = compiler(incremental.config, options)
       assert.is(other.content, snapshot.content, `content: seed ${seed}, edit ${edit}`)
       assert.is(JSON.stringify(other), JSON.stringify(snapshot), `seed ${seed}, edit ${edit}`)
+      // Without a common object there is nothing that a diff could leave out.
+      if (before) assert.equal(diffSnapshots(before, other), diffSnapshots(structuredClone(before), snapshot))
+      before = other
     }
   }
   // The edits are worth nothing when they make only one of the two.
