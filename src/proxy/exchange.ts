@@ -165,6 +165,8 @@ export function countAttempt(exchange: Exchange, member: MemberEntry): boolean {
   // The first try of a request that need not wait begins with it.
   exchange.attemptMs = exchange.attempts === 0 && exchange.queue === null ? exchange.beganMs : performance.now()
   exchange.attempts++
+  // An answer that was dropped for another try was none.
+  exchange.answeredMs = 0
   exchange.member = member
   exchange.attempted = member
   exchange.origin = origin
