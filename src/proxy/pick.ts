@@ -103,7 +103,8 @@ function pickNext(pool: PoolEntry): MemberEntry | null {
     if (pool.slowStartDs === 0 || isWarm(member)) return member
     passed ??= member
   }
-  return passed
+  // Other workers take turns between ours, so that all of ours may have been those of members that cannot take it.
+  return passed ?? findInRotation(pool, canTake)
 }
 
 function nextPosition({states, at}: PoolEntry): number {

@@ -11,6 +11,7 @@ import {Origin} from '../../src/proxy/origin.ts'
 import {pick, pickPlace} from '../../src/proxy/pick.ts'
 import {Ticks} from '../../src/proxy/ticks.ts'
 import {beginSlowStart, DOWN, DRAINED, eject, setGate} from '../../src/scoreboard/member.ts'
+import {TURN} from '../../src/scoreboard/pool.ts'
 import {createSegment, laneOf, loadsOf} from '../../src/scoreboard/segment.ts'
 import type {Balance} from '../../src/snapshot/snapshot.ts'
 
@@ -209,5 +210,21 @@ for (const [weights, wanted] of [
     for (const [i, count] of wanted.entries()) assert.ok(Math.abs((got[i] ?? 0) - count) <= 1, got.join(' '))
   })
 }
+
+// Regression: a request was told that there is no instance while one of two was up.
+test('round-robin: who draws only turns of a member that is down, because another worker draws the others, finds the one that is up', () => {
+  const {gate, pool, members, ask} = poolOf({kind: 'round-robin'}, [{}, {}])
+  gate(1, DOWN)
+  const [up, down] = members
+  // The other worker draws whenever this one has found that the member cannot take it.
+  const states = down?.states
+  Object.defineProperty(down, 'states', {
+    get() {
+      Atomics.add(pool.states, pool.at + TURN, 1)
+      return states
+    },
+  })
+  for (let i = 0; i < 10; i++) assert.is(ask(i).member, up)
+})
 
 test.run()
