@@ -6,7 +6,7 @@ import type {Server} from 'node:http'
 import {createMonitorServer, type MonitorOptions, type MonitorServer} from './admin/http.ts'
 import {listenAlone} from './admin/listen.ts'
 import {renderMetrics} from './admin/metrics.ts'
-import type {EventBody, Operations, RouteRow, Status} from './admin/protocol.ts'
+import type {EventBody, Operations} from './admin/protocol.ts'
 import {createAdminServer} from './admin/server.ts'
 import {formatAddress} from './base/address.ts'
 import {type Clock, systemClock} from './base/clock.ts'
@@ -18,17 +18,16 @@ import {readSecret} from './base/secret.ts'
 import {readVersion} from './base/version.ts'
 import {prepareAccessLog} from './control/access-log-file.ts'
 import {schedulingOf} from './control/acme.ts'
-import {type CertificateKeeping, createCertificateKeeping} from './control/certificates.ts'
+import {createCertificateKeeping} from './control/certificates.ts'
 import {withBuiltIn} from './control/compile/services.ts'
-import type {Config, Placed} from './control/config/config.ts'
-import {fillDefaults} from './control/config/defaults.ts'
+import type {Config} from './control/config/config.ts'
 import type {Settings} from './control/config/settings.ts'
 import {createSource} from './control/create-source.ts'
 import {createWebhook} from './control/gitops/webhook.ts'
 import {createHealth, type Health} from './control/health/health.ts'
-import {addCondition, joinHealth} from './control/instance-conditions.ts'
-import {createInstances, type Instances} from './control/instances.ts'
+import {createInstances} from './control/instances.ts'
 import {createMetricsSource} from './control/metrics-source.ts'
+import {createOperations} from './control/operations.ts'
 import {createReconciler, type Reconciler} from './control/reconcile.ts'
 import {BUILT_IN_SLUGS, createRegistryServer} from './control/registry/api.ts'
 import {createResolver} from './control/registry/resolve.ts'
@@ -36,9 +35,7 @@ import {instanceRows} from './control/registry/rows.ts'
 import {builtInSocket, openRegistry} from './control/registry.ts'
 import {createReloads} from './control/reloads.ts'
 import {createDataPlane} from './proxy/plane.ts'
-import {destinationOf} from './router/destination.ts'
-import type {DataPlane, Listeners} from './snapshot/data-plane.ts'
-import type {Route} from './snapshot/snapshot.ts'
+import type {Listeners} from './snapshot/data-plane.ts'
 
 export type Daemon = {
   readonly listeners: Listeners
@@ -305,88 +302,4 @@ function readyLine(revision: string | null, {http, https, service}: Listeners, s
     `routesd ready revision=${revision ?? 'none'} http=${where(http)} https=${where(https)} ` +
     `service=${where(service)} admin=${settings.admin.socket}`
   )
-}
-
-function createOperations(
-  settings: Settings,
-  reconciler: Reconciler,
-  instances: Instances,
-  certificates: CertificateKeeping,
-  plane: DataPlane,
-  listeners: () => Listeners,
-  uptimeMs: () => number,
-  metrics: () => string | null,
-): Operations & {tell(event: EventBody | null): void} {
-  const subscribers = new Set<(event: EventBody) => void>()
-  const status = (): Status => {
-    const {sync, revision, ...view} = reconciler.view()
-    const health = joinHealth(joinHealth(view.health, instances.health()), certificates.health())
-    const conditions = addCondition(addCondition(view.conditions, instances.drift()), certificates.condition())
-    return {
-      sync,
-      health,
-      revision,
-      listeners: listeners(),
-      workers: plane.workers(),
-      uptimeMs: uptimeMs(),
-      metrics: metrics(),
-      conditions,
-    }
-  }
-  return {
-    status,
-    routes: () => (reconciler.view().snapshot?.routes ?? []).map(route => rowOf(route, plane)),
-    services: instances.services,
-    instances: instances.instances,
-    drain: instances.drain,
-    undrain: instances.undrain,
-    certs: certificates,
-    history: () => reconciler.operator.history(),
-    async sync() {
-      const {sync, health, revision} = await reconciler.sync()
-      return {sync, health: joinHealth(health, instances.health()), revision}
-    },
-    suspend: reconciler.operator.suspend,
-    resume: reconciler.operator.resume,
-    confirm: reconciler.operator.confirm,
-    rollback: reconciler.operator.rollback,
-    config() {
-      const {snapshot, config} = reconciler.view()
-      return {
-        revision: snapshot?.revision ?? null,
-        settings: settings.document,
-        config: config === null ? null : written(config),
-      }
-    },
-    subscribe(listener) {
-      subscribers.add(listener)
-      const leave = reconciler.subscribe(() => listener({type: 'status', status: status()}))
-      return () => {
-        subscribers.delete(listener)
-        leave()
-      }
-    },
-    // Without an event of its own it is the status that is another.
-    tell(event) {
-      if (subscribers.size === 0) return
-      const told = event ?? {type: 'status', status: status()}
-      for (const subscriber of subscribers) subscriber(told)
-    },
-  }
-}
-
-function rowOf({id, host, prefix, action, source: {file, line}}: Route, plane: DataPlane): RouteRow {
-  const {requests, errors} = plane.routeStats(id)
-  return {id, host, prefix, ...destinationOf(action), file, line, requests, errors}
-}
-
-function written({routes, hosts, services, tests}: Config): unknown {
-  const all = (name: 'route' | 'host' | 'service' | 'test', entries: readonly Placed<unknown>[]) =>
-    entries.map(({value, file, line}) => ({from: `${file}:${line}`, ...Object(fillDefaults(name, value))}))
-  return {
-    routes: all('route', routes),
-    hosts: all('host', hosts),
-    services: all('service', services),
-    tests: all('test', tests),
-  }
 }

@@ -1,0 +1,100 @@
+// What operators ask and order, as one object: the parts of the daemon behind the verbs of the admin socket.
+
+import type {EventBody, Operations, RouteRow, Status} from '../admin/protocol.ts'
+import {destinationOf} from '../router/destination.ts'
+import type {DataPlane, Listeners} from '../snapshot/data-plane.ts'
+import type {Route} from '../snapshot/snapshot.ts'
+import type {CertificateKeeping} from './certificates.ts'
+import type {Config, Placed} from './config/config.ts'
+import {fillDefaults} from './config/defaults.ts'
+import type {Settings} from './config/settings.ts'
+import {addCondition, joinHealth} from './instance-conditions.ts'
+import type {Instances} from './instances.ts'
+import type {Reconciler} from './reconcile.ts'
+
+/** What the admin socket answers with, and `tell`: an event for whoever listens; null when it is the status that is another. */
+export function createOperations(
+  settings: Settings,
+  reconciler: Reconciler,
+  instances: Instances,
+  certificates: CertificateKeeping,
+  plane: DataPlane,
+  listeners: () => Listeners,
+  uptimeMs: () => number,
+  metrics: () => string | null,
+): Operations & {tell(event: EventBody | null): void} {
+  const subscribers = new Set<(event: EventBody) => void>()
+  const status = (): Status => {
+    const {sync, revision, ...view} = reconciler.view()
+    const health = joinHealth(joinHealth(view.health, instances.health()), certificates.health())
+    const conditions = addCondition(addCondition(view.conditions, instances.drift()), certificates.condition())
+    return {
+      sync,
+      health,
+      revision,
+      listeners: listeners(),
+      workers: plane.workers(),
+      uptimeMs: uptimeMs(),
+      metrics: metrics(),
+      conditions,
+    }
+  }
+  return {
+    status,
+    routes: () => (reconciler.view().snapshot?.routes ?? []).map(route => rowOf(route, plane)),
+    services: instances.services,
+    instances: instances.instances,
+    drain: instances.drain,
+    undrain: instances.undrain,
+    certs: certificates,
+    history: () => reconciler.operator.history(),
+    async sync() {
+      const {sync, health, revision} = await reconciler.sync()
+      return {sync, health: joinHealth(health, instances.health()), revision}
+    },
+    suspend: reconciler.operator.suspend,
+    resume: reconciler.operator.resume,
+    confirm: reconciler.operator.confirm,
+    rollback: reconciler.operator.rollback,
+    config() {
+      const {snapshot, config} = reconciler.view()
+      return {
+        revision: snapshot?.revision ?? null,
+        settings: settings.document,
+        config: config === null ? null : written(config),
+      }
+    },
+    subscribe(listener) {
+      subscribers.add(listener)
+      const leave = reconciler.subscribe(() => listener({type: 'status', status: status()}))
+      return () => {
+        subscribers.delete(listener)
+        leave()
+      }
+    },
+    // Without an event of its own it is the status that is another.
+    tell(event) {
+      if (subscribers.size === 0) return
+      const told = event ?? {type: 'status', status: status()}
+      for (const subscriber of subscribers) subscriber(told)
+    },
+  }
+}
+
+// ---
+
+function rowOf({id, host, prefix, action, source: {file, line}}: Route, plane: DataPlane): RouteRow {
+  const {requests, errors} = plane.routeStats(id)
+  return {id, host, prefix, ...destinationOf(action), file, line, requests, errors}
+}
+
+function written({routes, hosts, services, tests}: Config): unknown {
+  const all = (name: 'route' | 'host' | 'service' | 'test', entries: readonly Placed<unknown>[]) =>
+    entries.map(({value, file, line}) => ({from: `${file}:${line}`, ...Object(fillDefaults(name, value))}))
+  return {
+    routes: all('route', routes),
+    hosts: all('host', hosts),
+    services: all('service', services),
+    tests: all('test', tests),
+  }
+}
