@@ -27,7 +27,7 @@ export async function endToEnd(rounds: number, seconds: number): Promise<Measure
   const results = new Map<string, Measured[]>()
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const name of ['ours', TWO_WORKERS, 'node:http', 'http-proxy']) {
+      for (const name of ['ours', 'ours, 3 instances', TWO_WORKERS, 'node:http', 'http-proxy']) {
         const measured = await measure(name, origin.port, seconds)
         results.set(name, [...(results.get(name) ?? []), measured])
       }

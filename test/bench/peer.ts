@@ -7,7 +7,8 @@ import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import httpProxy from 'http-proxy'
 import {createScope} from '../../src/base/scope.ts'
-import {proxyOf} from '../helpers/proxy.ts'
+import {proxyOf, proxyServing} from '../helpers/proxy.ts'
+import {compiled} from '../helpers/written.ts'
 
 const [, , role, originText] = process.argv
 const origin = Number(originText)
@@ -15,19 +16,20 @@ const ANSWER = Buffer.from(
   `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n${'x'.repeat(1024)}`,
 )
 
+/** Loopback has more addresses than one: other instances. */
+const OTHER_HOSTS = ['127.0.0.2', '127.0.0.3']
+
 console.log(await listenAs(role ?? ''))
 
 // ---
 
 async function listenAs(name: string): Promise<number> {
   switch (name) {
-    case 'origin':
-      return portOf(
-        createTcpServer(
-          {noDelay: true},
-          socket => void socket.on('data', () => socket.write(ANSWER)).on('error', () => {}),
-        ),
-      )
+    case 'origin': {
+      const port = await portOf(answering())
+      for (const host of OTHER_HOSTS) await new Promise<void>(resolve => answering().listen(port, host, resolve))
+      return port
+    }
     case 'ours':
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`})).port
     case 'ours, logging': {
@@ -36,6 +38,11 @@ async function listenAs(name: string): Promise<number> {
     }
     case 'ours, 2 workers':
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, {workers: 2})).port
+    case 'ours, 3 instances': {
+      const instances = ['127.0.0.1', ...OTHER_HOSTS].map(host => `http://${host}:${origin}`)
+      const yaml = `routes: [{id: x.localhost, service: s}]\nservices: [{slug: s, instances: [${instances.join(', ')}]}]\n`
+      return (await proxyServing(createScope(), compiled({'a.yaml': yaml}))).port
+    }
     case 'http-proxy': {
       const proxy = httpProxy.createProxyServer({agent: new Agent({keepAlive: true, maxSockets: 256}), xfwd: true})
       return portOf(
@@ -45,6 +52,13 @@ async function listenAs(name: string): Promise<number> {
     default:
       return portOf(plainProxy())
   }
+}
+
+function answering() {
+  return createTcpServer(
+    {noDelay: true},
+    socket => void socket.on('data', () => socket.write(ANSWER)).on('error', () => {}),
+  )
 }
 
 // The least that node:http needs for the same work.

@@ -14,6 +14,6 @@ const measured = await endToEnd(Number(values.rounds), Number(values.seconds))
 const ours = measured.find(({name}) => name === 'ours')?.us ?? Number.NaN
 for (const {name, us} of measured) {
   console.log(
-    `${name.padEnd(16)} ${us.toFixed(1).padStart(8)} us of CPU per request   ${(us / ours).toFixed(2).padStart(6)} x ours`,
+    `${name.padEnd(18)} ${us.toFixed(1).padStart(8)} us of CPU per request   ${(us / ours).toFixed(2).padStart(6)} x ours`,
   )
 }
