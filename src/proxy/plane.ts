@@ -2,21 +2,13 @@
 // worker that dies is replaced while the others serve; what it had under way is lost, what it counted is not.
 
 import {randomInt} from 'node:crypto'
-import {createServer} from 'node:net'
 import {isDeepStrictEqual} from 'node:util'
 import {type Address, formatAddress} from '../base/address.ts'
 import type {Clock} from '../base/clock.ts'
-import {AppError, codeOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {withPool} from '../router/with-pool.ts'
-import {
-  answersLane,
-  answersRecord,
-  clearAnswers,
-  createAnswersSegment,
-  DURATION_BOUNDS_MS,
-  readAnswers,
-} from '../scoreboard/answers.ts'
+import {DURATION_BOUNDS_MS} from '../scoreboard/answers.ts'
+import {createAnswersBoard} from '../scoreboard/answers-board.ts'
 import {type Board, createBoard} from '../scoreboard/board.ts'
 import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
 import {
@@ -41,6 +33,7 @@ import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {DataPlane, Listeners, PoolState, Resolved, WorkerGauges, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Pool, Snapshot} from '../snapshot/snapshot.ts'
 import type {AccessLogOptions} from './access-log.ts'
+import {assertFree, listenError} from './assert-free.ts'
 import {type Changes, changesBetween, vanished} from './changes.ts'
 import {comingMembers} from './coming-members.ts'
 import type {Edge} from './edge.ts'
@@ -92,7 +85,7 @@ type Seat = {
 export function createDataPlane(options: PlaneOptions): DataPlane {
   const {http, https = null, service = null, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
-  const answers = createAnswers(count)
+  const answers = createAnswersBoard(count)
   const routes = createBoard(count, 'counters', answers.clear)
   // Of requests that no route has taken.
   routes.slotOf(UNROUTED)
@@ -329,25 +322,6 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
 /** The slot that requests without a route are counted in: no id of a route is empty. */
 const UNROUTED = ''
 
-// Segments beside those of the routes, one for each.
-function createAnswers(lanes: number) {
-  const segments: SharedArrayBuffer[] = []
-  const views: Float64Array[][] = []
-  const lanesOf = (slot: number) => views[segmentOf(slot)] ?? []
-  return {
-    segments(count: number): readonly SharedArrayBuffer[] {
-      while (segments.length < count) {
-        const segment = createAnswersSegment(lanes)
-        segments.push(segment)
-        views.push(Array.from({length: lanes}, (_, lane) => answersLane(segment, lane)))
-      }
-      return segments
-    },
-    read: (slot: number) => readAnswers(lanesOf(slot), answersRecord(slot)),
-    clear: (slot: number) => clearAnswers(lanesOf(slot), answersRecord(slot)),
-  }
-}
-
 function describeGauges(gauges: Float64Array): WorkerGauges {
   const at = (field: number) => gauges[field] ?? 0
   return {
@@ -405,30 +379,6 @@ function listenersOf(listeners: readonly Listener[]): Listeners {
 
 function idsOf(certificates: readonly Certificate[]): string[] {
   return certificates.map(({id}) => id)
-}
-
-// With SO_REUSEPORT a second daemon of the same user would be let in and would take half of the connections without a
-// word. So the port is opened once without it, which fails when anybody listens there.
-async function assertFree(listener: Listener): Promise<void> {
-  const {address} = listener
-  if (address.port === 0) return
-  const probe = createServer()
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', error => reject(listenError(listener, codeOf(error))))
-    probe.listen({host: address.host, port: address.port}, () => probe.close(() => resolve()))
-  })
-}
-
-function listenError({kind, address}: Listener, code: string): AppError {
-  const where = formatAddress(address)
-  const setting = `listen.${kind}`
-  const told: Record<string, [string, string]> = {
-    EADDRINUSE: [`${where} is in use`, `stop what listens there, or set ${setting} to another address`],
-    EACCES: [`${where} may not be opened`, 'ports below 1024 need root or CAP_NET_BIND_SERVICE'],
-    EADDRNOTAVAIL: [`${where} is not an address of this machine`, `set ${setting} to one that is`],
-  }
-  const [message, hint] = told[code] ?? [`${where} cannot be opened (${code})`, `check ${setting}`]
-  return new AppError(message, {hint})
 }
 
 function elapsed(clock: Clock, ms: number): Promise<void> {
