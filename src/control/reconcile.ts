@@ -5,37 +5,23 @@
 // One run at a time; ticks before a run has begun to read belong to it, ticks after that make one more. A set that is
 // refused changes nothing but what `view` says. Nothing that is thrown ends the loop: it is said, and tried again.
 
-import {isIP} from 'node:net'
-import type {Status} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
-import {AppError, messageOf} from '../base/errors.ts'
+import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {releaseMemory} from '../base/memory.ts'
-import type {SourceFile} from '../base/source-file.ts'
-import type {DataPlane} from '../snapshot/data-plane.ts'
-import type {Snapshot} from '../snapshot/snapshot.ts'
 import {type Aftercare, createAftercare, type Hold, type Operator} from './aftercare.ts'
-import {createConditions, type Holding} from './conditions.ts'
-import type {Config} from './config/config.ts'
+import type {Holding} from './conditions.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import type {Settings} from './config/settings.ts'
 import {createLastGood, type LastGood} from './gitops/last-good.ts'
-import type {Health} from './health/health.ts'
-import type {Joining} from './joining.ts'
-import type {Resolver} from './registry/resolve.ts'
+import {createHandOver, type HandOverParts} from './hand-over.ts'
 import type {ReloadResult} from './reloads.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
+import {createStanding, type View} from './standing.ts'
 import {recover, StartRefused} from './start.ts'
 import type {Counters} from './traffic.ts'
-import {
-  createJudge,
-  excerptOf,
-  logDiagnostics,
-  type Refusal,
-  refused,
-  type ServableSet,
-  type Verdict,
-} from './verdict.ts'
+import {createTurns} from './turns.ts'
+import {createJudge, logDiagnostics, type Refusal, refused, type ServableSet, type Verdict} from './verdict.ts'
 
 export type Reconciler = {
   /** The first load: resolves when something is served; throws StartRefused when there is nothing that could be. */
@@ -54,28 +40,13 @@ export type Reconciler = {
   close(): Promise<void>
 }
 
-/** What is known about routes.d and what is served of it. Health is that of this loop alone. */
-export type View = Pick<Status, 'sync' | 'health' | 'revision' | 'conditions'> & {
-  readonly snapshot: Snapshot | null
-  readonly config: Config | null
-  /** The files that are served. */
-  readonly files: readonly SourceFile[]
-}
-
-export type ReconcilerParts = {
+export type ReconcilerParts = HandOverParts & {
   readonly settings: Pick<Settings, 'state' | 'permit' | 'forward' | 'owners'> & {
     readonly git: Pick<Settings['git'], 'allowEmpty'> & Partial<Pick<Settings['git'], 'soak' | 'confirmWithinMs'>>
   }
   readonly source: Source
   readonly clock: Clock
   readonly log: Log
-  readonly plane: Pick<DataPlane, 'apply'>
-  readonly resolver: Pick<Resolver, 'watch'>
-  readonly health: Pick<Health, 'prepare' | 'watch'>
-  /** Adds the instances that are not written in routes.d. */
-  readonly joining?: Pick<Joining, 'prepare' | 'join' | 'snapshot'>
-  /** Without it nobody has to have a certificate. */
-  readonly certificates?: {prepare(next: ServableSet): Promise<void>; watch(now: ServableSet): Promise<void>}
   /** Is told of every set that was judged. */
   readonly onJudged?: (result: ReloadResult, reason: string) => void
   /** What routes and instances have answered; without it there is no soak. */
@@ -89,97 +60,71 @@ const LARGE_START = 10_000
 const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_000} as const
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, source, clock, log, plane, resolver, health, joining, certificates, onJudged = () => {}} = parts
+  const {settings, source, clock, log, onJudged = () => {}} = parts
   const {label} = source
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
   const judge = createJudge(source, settings)
-  const conditions = createConditions(clock)
+  const standing = createStanding(clock, log)
+  const {conditions} = standing
+  const handOver = createHandOver(parts, conditions)
   const listeners = new Set<(view: View) => void>()
-  const turns: {readonly work: () => Promise<void>; readonly drop: () => void}[] = []
+  const turns = createTurns(runSafely, () => {
+    firstRun.resolve()
+    tell()
+  })
   const {soak = null, confirmWithinMs = null} = settings.git
   const aftercare: Aftercare = createAftercare({
     ...{state: settings.state, source, judge, lastGood, conditions, clock, log},
     rules: {soak, confirmWithinMs},
     counters: parts.counters ?? null,
-    loop: {inTurn, live: () => served && {set: served, commit: base}, replace, readAgain: () => run('timer'), tick},
+    loop: {
+      inTurn: turns.inTurn,
+      live: () => served && {set: served, commit: base},
+      replace,
+      readAgain: () => run('timer'),
+      tick,
+    },
   })
 
   let served: ServableSet | null = null
-  let sync: View['sync'] = {state: 'OutOfSync', reason: 'Starting', message: 'nothing has been read yet'}
-  let fetched: string | null = null
-  let failed: string | null = null
-  let verified: string | null = null
   // The commit that is served, in full.
   let base: string | null = null
   let judged: {readonly key: string; readonly refusal: Refusal | null} | null = null
-  let starting = true
   let startFailure: unknown = null
   const firstRun = Promise.withResolvers<void>()
   let watch: {close(): Promise<void>} | null = null
-  let due: Trigger | null = null
-  let running: Promise<void> | null = null
   let cancelAgain = () => {}
-  let closed = false
 
   function tick(trigger: Trigger): void {
-    if (closed) return
-    source.noticed(trigger)
-    due = trigger
-    // Ticks before the first load belong to it.
-    if (!starting || trigger === 'start') running ??= loop()
+    if (!turns.isClosed()) source.noticed(trigger)
+    turns.tick(trigger)
   }
 
-  // What may not be done during a run waits for its end, and then comes before the next one.
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const {promise, resolve, reject} = Promise.withResolvers<T>()
-    const drop = () => reject(new AppError('the daemon is stopping'))
-    if (closed) drop()
-    else turns.push({work: () => work().then(resolve, reject), drop})
-    if (!starting && !closed) running ??= loop()
-    return promise
-  }
-
-  async function loop(): Promise<void> {
-    // The caller gets its turn first, so that `running` is set before anything can end.
-    await null
-    while ((due !== null || turns.length > 0) && !closed) {
-      const turn = starting ? undefined : turns.shift()
-      if (turn !== undefined) {
-        await turn.work()
-        tell()
-        continue
-      }
-      const trigger = due ?? 'timer'
-      due = null
-      try {
-        await run(trigger)
-        conditions.put('ReconcileFailed', null)
-      } catch (error) {
-        if (starting) startFailure = error
-        judged = null
-        onJudged('failed', 'Thrown')
-        sync = {state: 'OutOfSync', reason: 'ReconcileFailed', message: messageOf(error)}
-        const stack = error instanceof Error ? error.stack : null
-        log.error('a reload failed and is tried again', {why: messageOf(error), stack, trigger})
-        conditions.put('ReconcileFailed', {reason: 'Thrown', message: messageOf(error), revision: fetched})
-        again(AGAIN_MS.failed)
-      }
-      starting = false
-      firstRun.resolve()
-      tell()
+  async function runSafely(trigger: Trigger): Promise<void> {
+    try {
+      await run(trigger)
+      standing.ended()
+    } catch (error) {
+      if (turns.isStarting()) startFailure = error
+      judged = null
+      onJudged('failed', 'Thrown')
+      standing.thrown(error)
+      const stack = error instanceof Error ? error.stack : null
+      log.error('a reload failed and is tried again', {why: messageOf(error), stack, trigger})
+      again(AGAIN_MS.failed)
     }
-    running = null
   }
 
   async function run(trigger: Trigger): Promise<void> {
+    const starting = turns.isStarting()
     const blocked = await source.settled(starting)
-    due = starting && blocked !== null ? 'timer' : null
-    if (closed) return
+    turns.setDue(starting && blocked !== null ? 'timer' : null)
+    if (turns.isClosed()) return
     const read = await source.read({starting, blocked, base})
-    if (closed) return
+    if (turns.isClosed()) return
     switch (read.kind) {
       case 'again':
-        due ??= 'timer'
+        if (!turns.isDue()) turns.setDue('timer')
         return
       case 'changing':
         return keepsChanging(read.message)
@@ -191,28 +136,22 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   async function keepsChanging(message: string): Promise<void> {
-    conditions.put('Drift', {reason: 'KeepsChanging', message})
+    standing.changing(message)
     again(AGAIN_MS.changing)
-    if (starting) await serveLastGood(message, [])
+    if (turns.isStarting()) await serveLastGood(message, [])
   }
 
   async function unreadable(problem: Holding): Promise<void> {
     judged = null
-    sync = {state: 'OutOfSync', reason: 'GitOperationFailed', message: problem.message}
-    const {reason, message: why} = problem
-    if (!conditions.holds('GitOperationFailed')) log.error(`${label} cannot be read`, {reason, why})
-    conditions.put('GitOperationFailed', problem)
+    standing.unreadable(problem, label)
     again(AGAIN_MS.unreadable)
-    if (starting) await serveLastGood(problem.message, [])
+    if (turns.isStarting()) await serveLastGood(problem.message, [])
   }
 
   async function take(read: ReadSet, trigger: Trigger): Promise<void> {
-    conditions.put('Drift', read.drift)
-    conditions.put('GitOperationFailed', read.gitProblem)
-    fetched = read.revision
-    verified = read.verified ?? verified
+    standing.read(read)
     const held = aftercare.hold(read)
-    conditions.put('Quarantined', held?.reason === 'Quarantined' ? {...held, revision: read.revision} : null)
+    standing.held(read.revision, held)
     if (held !== null && (await hold(read, held))) return
     if (judged?.key === read.key) return repeat(read, judged.refusal, trigger)
     const verdict = await judgeRead(read)
@@ -222,27 +161,21 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   }
 
   // Nothing is changed; whether that is possible: a first start has nothing else to serve than what is suspended.
-  async function hold({revision}: ReadSet, {reason, message}: Hold): Promise<boolean> {
-    if (starting && !(await serveLastGood(message, []))) {
-      if (reason === 'Quarantined') return true
+  async function hold({revision}: ReadSet, held: Hold): Promise<boolean> {
+    if (turns.isStarting() && !(await serveLastGood(held.message, []))) {
+      if (held.reason === 'Quarantined') return true
       startFailure = null
       return false
     }
     judged = null
-    if (reason === 'Suspended') return true
-    failed = revision
-    sync = {state: 'OutOfSync', reason, message}
-    for (const type of REFUSALS) conditions.put(type, null)
+    if (held.reason !== 'Suspended') standing.outOfSync(revision, held)
     return true
   }
 
   // The same bytes again: nothing new to say but, after a commit, another name.
   async function repeat(read: ReadSet, refusal: Refusal | null, trigger: Trigger): Promise<void> {
     const {revision, commit} = read
-    if (refusal !== null) {
-      failed = revision
-      return
-    }
+    if (refusal !== null) return standing.refusedAgain(revision)
     if (served === null) return
     const before = served
     if (before.snapshot.revision !== revision) {
@@ -273,15 +206,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function refuse(read: ReadSet, refusal: Refusal, trigger: Trigger): Promise<void> {
     const {revision} = read
     const {type, message, diagnostics} = refusal
-    failed = revision
     onJudged('refused', type)
-    sync = {state: 'OutOfSync', reason: type, message}
-    const holding = {reason: type, message, revision, excerpt: excerptOf(diagnostics)}
-    for (const other of REFUSALS) conditions.put(other, other === type ? holding : null)
+    standing.refused(revision, refusal)
     logDiagnostics(log, diagnostics)
     const serving = served?.snapshot.revision ?? 'nothing yet'
     log.error(`${label} is refused`, {reason: type, why: message, revision, serving})
-    if (starting) await serveLastGood(message, diagnostics)
+    if (turns.isStarting()) await serveLastGood(message, diagnostics)
     await aftercare.refused(read, refusal, trigger)
   }
 
@@ -301,10 +231,8 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
         log.warn(`${label} has no routes: every request is answered with 404`)
     }
     base = read.commit
-    failed = null
     onJudged(isSame ? 'unchanged' : 'applied', '')
-    sync = {state: 'Synced', reason: 'Applied', message: ''}
-    for (const type of REFUSALS) conditions.put(type, null)
+    standing.synced()
     await remember(read)
     await aftercare.accepted(read, set, previous, trigger)
   }
@@ -316,32 +244,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     judged = null
   }
 
-  // The names of both worlds are resolved until the new one is everywhere: a failed hand-over leaves the old one whole.
   async function apply(next: ServableSet): Promise<void> {
-    const hosts = hostsOf(next.snapshot)
-    await resolver.watch([...hosts, ...(served === null ? [] : hostsOf(served.snapshot))])
-    await certificates?.prepare(next)
-    await joining?.prepare(next)
-    // Joined and handed over in one turn, so that nobody joins between.
-    const world = joining?.join(next) ?? next.snapshot
-    health.prepare(world)
-    try {
-      await plane.apply(world)
-    } catch (error) {
-      if (served !== null) {
-        health.watch(served.snapshot)
-        await certificates?.watch(served)
-      }
-      conditions.put('ApplyFailed', {reason: 'Thrown', message: messageOf(error), revision: next.snapshot.revision})
-      throw error
-    }
-    conditions.put('ApplyFailed', null)
-    served = next
-    aftercare.applied()
-    health.watch(joining?.snapshot() ?? next.snapshot)
-    await certificates?.watch(next)
-    await resolver.watch(hosts)
-    if (starting && next.snapshot.routes.length >= LARGE_START) releaseMemory()
+    await handOver.apply(next, served, () => {
+      served = next
+      aftercare.applied()
+    })
+    if (turns.isStarting() && next.snapshot.routes.length >= LARGE_START) releaseMemory()
     // What is served need not wait for last good to be written.
     firstRun.resolve()
   }
@@ -382,28 +290,9 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     cancelAgain = clock.after(ms, () => tick('timer'))
   }
 
-  function syncNow(): View['sync'] {
-    const suspension = aftercare.suspension()
-    if (suspension !== null) return {state: 'Suspended', reason: 'Suspended', message: suspension.message}
-    const progress = conditions.get('Progressing')
-    return progress === null || sync.state !== 'Synced'
-      ? sync
-      : {...sync, reason: 'Progressing', message: progress.message}
-  }
-
   function view(): View {
     aftercare.refresh()
-    const list = conditions.list()
-    const degraded = list.find(({type}) => DEGRADING.has(type))
-    return {
-      sync: syncNow(),
-      health: degraded ? {state: 'Degraded', message: degraded.message} : {state: 'Healthy', message: ''},
-      revision: {applied: served?.snapshot.revision ?? null, fetched, verified, failed},
-      conditions: list,
-      snapshot: served?.snapshot ?? null,
-      config: served?.config ?? null,
-      files: served?.files ?? [],
-    }
+    return standing.view(served, aftercare.suspension())
   }
 
   function tell(): void {
@@ -415,10 +304,6 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
         log.error('a listener failed', {why: messageOf(error)})
       }
     }
-  }
-
-  async function idle(): Promise<void> {
-    while (running !== null) await running
   }
 
   return {
@@ -434,7 +319,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     view,
     async sync() {
       tick('admin')
-      await idle()
+      await turns.idle()
       return view()
     },
     operator: aftercare,
@@ -442,41 +327,15 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    idle,
+    idle: turns.idle,
     async close() {
-      closed = true
+      turns.close()
       firstRun.resolve()
       cancelAgain()
       aftercare.close()
-      for (const {drop} of turns.splice(0)) drop()
       source.stop()
       await watch?.close()
-      await running
+      await turns.idle()
     },
   }
-}
-
-// ---
-
-const REFUSALS = [
-  'ValidationFailed',
-  'VerificationFailed',
-  'OwnershipViolated',
-  'TestsFailed',
-  'GuardRefused',
-  'RoutesMissing',
-] as const
-const DEGRADING: ReadonlySet<string> = new Set(['StateUnwritable', 'ApplyFailed', 'ReconcileFailed'])
-
-/** Of snapshots that are looked at more than once. */
-const hostsKnown = new WeakMap<Snapshot, readonly string[]>()
-
-// Names only: an address is its own answer.
-function hostsOf(snapshot: Snapshot): readonly string[] {
-  let hosts = hostsKnown.get(snapshot)
-  if (hosts === undefined) {
-    hosts = [...new Set(snapshot.instances.flatMap(({host}) => (isIP(host) === 0 ? [host] : [])))]
-    hostsKnown.set(snapshot, hosts)
-  }
-  return hosts
 }

@@ -1,46 +1,21 @@
 // The data plane as the control plane sees it: N worker threads that serve the same snapshot on the same addresses. A
 // worker that dies is replaced while the others serve; what it had under way is lost, what it counted is not.
 
-import {randomInt} from 'node:crypto'
 import {isDeepStrictEqual} from 'node:util'
 import {type Address, formatAddress} from '../base/address.ts'
 import type {Clock} from '../base/clock.ts'
 import type {Log} from '../base/log.ts'
 import {withPool} from '../router/with-pool.ts'
-import {DURATION_BOUNDS_MS} from '../scoreboard/answers.ts'
-import {createAnswersBoard} from '../scoreboard/answers-board.ts'
-import {type Board, createBoard} from '../scoreboard/board.ts'
-import {clearDoorsLane, createDoorsMemory} from '../scoreboard/doors.ts'
-import {
-  ACCEPTED,
-  ACTIVE_MS,
-  CONNECTIONS,
-  COPIES,
-  clearGauges,
-  createGauges,
-  gaugesOf,
-  HEAP_BYTES,
-  LAG_MS,
-  LOG_DROPPED,
-  LOGGED,
-  TURNED_AWAY,
-} from '../scoreboard/gauges.ts'
-import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
-import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
-import {recordOf, segmentOf} from '../scoreboard/segment.ts'
-import {sharedNow} from '../scoreboard/time.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
-import type {DataPlane, Listeners, PoolState, Resolved, WorkerGauges, WorkerStats} from '../snapshot/data-plane.ts'
-import type {Pool, Snapshot} from '../snapshot/snapshot.ts'
+import type {DataPlane, Listeners, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
+import type {Snapshot} from '../snapshot/snapshot.ts'
 import type {AccessLogOptions} from './access-log.ts'
 import {assertFree, listenError} from './assert-free.ts'
-import {type Changes, changesBetween, vanished} from './changes.ts'
-import {comingMembers} from './coming-members.ts'
+import {type Changes, changesBetween} from './changes.ts'
 import type {Edge} from './edge.ts'
 import {CAN_SHARE} from './listener.ts'
 import type {Listener} from './messages.ts'
-import type {Boards} from './pieces.ts'
-import {serviceRouteId} from './service-route.ts'
+import {createSharedMemory} from './shared-memory.ts'
 import {createTicketKeys} from './ticket-keys.ts'
 import {startWorker, type WorkerThread} from './worker-thread.ts'
 
@@ -69,9 +44,6 @@ const RECOVERED_MS = 60_000
 /** Beyond the time that a drain was given, before a worker is ended all the same. */
 const DRAIN_GRACE_MS = 500
 
-/** All slots are looked through once in so much time at the most. */
-const RETAIN_MS = 10 * 60_000
-
 type Seat = {
   readonly index: number
   thread: WorkerThread
@@ -85,21 +57,9 @@ type Seat = {
 export function createDataPlane(options: PlaneOptions): DataPlane {
   const {http, https = null, service = null, edge, clock, log} = options
   const count = CAN_SHARE ? options.workers : 1
-  const answers = createAnswersBoard(count)
-  const routes = createBoard(count, 'counters', answers.clear)
-  // Of requests that no route has taken.
-  routes.slotOf(UNROUTED)
-  const gauges = createGauges(count)
-  const boards: Boards = {
-    routes,
-    answers: {segments: () => answers.segments(routes.segments().length)},
-    instances: createBoard(count, 'loads'),
-    pools: createBoard(count, 'states'),
-    members: createBoard(1, 'states'),
-  }
+  const memory = createSharedMemory(count, edge.perClient !== null, clock)
+  const {doors, doorsSeed, gauges, boards} = memory
   const addresses = new Map<string, Resolved>()
-  const doors = createDoorsMemory(count, edge.perClient !== null)
-  const doorsSeed = randomInt(2 ** 31)
   const ticketKeys = createTicketKeys(clock, keys => {
     for (const {thread} of seats) thread.setTicketKeys(keys)
   })
@@ -110,7 +70,6 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   let pendingNames: readonly string[] = []
   let bound: readonly Listener[] | null = null
   let isEnding = false
-  let retainedMs = 0
 
   function start(index: number, onEnd: (error: Error | null) => void): WorkerThread {
     const {access = null, onLines = (_: string, taken: () => void) => taken()} = options
@@ -139,11 +98,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
 
   function onExit(dead: Seat, error: Error | null): void {
     dead.state = 'dead'
-    boards.routes.forgetInFlight(dead.index)
-    boards.instances.forgetInFlight(dead.index)
-    for (const segment of boards.pools.segments()) forgetInPools(new Int32Array(segment), dead.index)
-    clearDoorsLane(doors, dead.index, count)
-    clearGauges(gauges, dead.index)
+    memory.forgetWorker(dead.index)
     if (isEnding) return
     if (clock.now() - dead.startedMs > RECOVERED_MS) dead.failures = 0
     const waitMs = dead.failures === 0 ? 0 : Math.min(BACK_OFF_MAX_MS, 100 * 2 ** (dead.failures - 1))
@@ -175,46 +130,10 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     }
   }
 
-  function slowDown(members: readonly string[]): void {
-    for (const member of members) {
-      const {states, at} = memberStates(boards.members, member)
-      beginSlowStart(states, at, sharedNow())
-    }
-  }
-
-  // A slot that nobody uses any more is given to another.
-  function retire({routes, services, pools, instances}: Changes): void {
-    const now = clock.now()
-    boards.routes.retire(
-      [...vanished(routes, idOf).map(idOf), ...vanished(services, serviceRouteId).map(serviceRouteId)],
-      now,
-    )
-    boards.instances.retire(vanished(instances, keyOf).map(keyOf), now)
-    boards.pools.retire(vanished(pools, keyOf).map(keyOf), now)
-    const members = (of: readonly Pool[]) => of.flatMap(pool => pool.members)
-    const both = {gone: members(pools.gone), come: members(pools.come)}
-    boards.members.retire(vanished(both, keyOf).map(keyOf), now)
-  }
-
-  // What was asked about when it was gone already has a slot that no change tells of.
-  function retain(next: Snapshot): void {
-    const now = clock.now()
-    boards.routes.retain([UNROUTED, ...next.routes.map(idOf), ...next.services.map(serviceRouteId)], now)
-    boards.instances.retain(next.instances.map(keyOf), now)
-    boards.pools.retain(next.pools.map(keyOf), now)
-    boards.members.retain(
-      next.pools.flatMap(({members}) => members.map(keyOf)),
-      now,
-    )
-    retainedMs = now
-  }
-
   function take(next: Snapshot): Changes | null {
     const changes = snapshot && changesBetween(snapshot, next)
-    if (changes) slowDown(comingMembers(changes.pools.gone, changes.pools.come))
     snapshot = next
-    if (changes) retire(changes)
-    if (changes === null || clock.now() - retainedMs >= RETAIN_MS) retain(next)
+    memory.follow(next, changes)
     return changes
   }
 
@@ -276,31 +195,9 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       for (const {thread} of seats) thread.setAddresses(host, list, reason)
     },
     addressesOf: host => addresses.get(host) ?? null,
-    setVerdict: (member, isDown) => setMemberGate(boards.members, member, DOWN, isDown),
-    setDrained: (member, isDrained) => setMemberGate(boards.members, member, DRAINED, isDrained),
-    memberState(member) {
-      const {states, at} = memberStates(boards.members, member)
-      const gate = states[at + GATE] ?? 0
-      const ejectedForMs = ejectedFor(states, at, sharedNow()) * 100
-      return {
-        isDown: (gate & DOWN) !== 0,
-        isDrained: (gate & DRAINED) !== 0,
-        isEjected: ejectedForMs > 0,
-        ejectedForMs,
-      }
-    },
-    poolState: pool => poolState(boards.pools, pool),
+    ...memory.facts,
     workers: () =>
       seats.map(({index, state, restarts, thread}) => ({index, state, restarts, revision: thread.revision()})),
-    routeStats: id => boards.routes.read(id),
-    instanceStats: key => boards.instances.read(key),
-    latencyOf: key => boards.instances.readLatency(key),
-    answersOf(id) {
-      const slot = boards.routes.find(id ?? UNROUTED)
-      return slot === undefined ? null : answers.read(slot)
-    },
-    durationBoundsMs: DURATION_BOUNDS_MS,
-    workerGauges: index => describeGauges(gaugesOf(gauges, index)),
     reopenLogs() {
       for (const {thread} of seats) thread.reopenLog()
     },
@@ -318,58 +215,6 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
 }
 
 // ---
-
-/** The slot that requests without a route are counted in: no id of a route is empty. */
-const UNROUTED = ''
-
-function describeGauges(gauges: Float64Array): WorkerGauges {
-  const at = (field: number) => gauges[field] ?? 0
-  return {
-    connections: at(CONNECTIONS),
-    accepted: at(ACCEPTED),
-    turnedAway: at(TURNED_AWAY),
-    lagMs: at(LAG_MS),
-    activeMs: at(ACTIVE_MS),
-    heapBytes: at(HEAP_BYTES),
-    linesLogged: at(LOGGED),
-    linesDropped: at(LOG_DROPPED),
-    copies: at(COPIES),
-  }
-}
-
-function idOf({id}: {readonly id: string}): string {
-  return id
-}
-
-function keyOf({key}: {readonly key: string}): string {
-  return key
-}
-
-function setMemberGate(board: Board, member: string, bit: number, isSet: boolean): void {
-  const {states, at} = memberStates(board, member)
-  setGate(states, at, bit, isSet, sharedNow())
-}
-
-function memberStates(board: Board, member: string): {states: Int32Array; at: number} {
-  const slot = board.slotOf(member)
-  const segment = board.segments()[segmentOf(slot)]
-  if (!segment) throw new Error(`member ${member} has no state`)
-  return {states: new Int32Array(segment), at: memberRecord(recordOf(slot))}
-}
-
-// A pool that has nothing to keep has no record.
-function poolState(board: Board, pool: string): PoolState {
-  const slot = board.find(pool)
-  const segment = slot === undefined ? undefined : board.segments()[segmentOf(slot)]
-  if (slot === undefined || !segment) return {circuit: 'closed', queued: 0}
-  const states = new Int32Array(segment)
-  const at = poolRecord(recordOf(slot), 0)
-  const circuit = states[at + CIRCUIT]
-  return {
-    circuit: circuit === CLOSED ? 'closed' : circuit === OPEN ? 'open' : 'half-open',
-    queued: states[at + QUEUED] ?? 0,
-  }
-}
 
 function listenersOf(listeners: readonly Listener[]): Listeners {
   const of = (kind: Listener['kind']) =>
