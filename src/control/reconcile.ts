@@ -9,19 +9,21 @@ import type {Clock} from '../base/clock.ts'
 import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {releaseMemory} from '../base/memory.ts'
-import {type Aftercare, createAftercare, type Hold, type Operator} from './aftercare.ts'
+import {type Aftercare, createAftercare, type Hold} from './aftercare.ts'
 import type {Holding} from './conditions.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import type {Settings} from './config/settings.ts'
 import {createLastGood, type LastGood} from './gitops/last-good.ts'
+import {createGuard} from './guard.ts'
 import {createHandOver, type HandOverParts} from './hand-over.ts'
+import type {Operator} from './operator.ts'
 import type {ReloadResult} from './reloads.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {createStanding, type View} from './standing.ts'
 import {recover, StartRefused} from './start.ts'
 import type {Counters} from './traffic.ts'
 import {createTurns} from './turns.ts'
-import {createJudge, logDiagnostics, type Refusal, refused, type ServableSet, type Verdict} from './verdict.ts'
+import {createJudge, logDiagnostics, type Refusal, type ServableSet, type Verdict} from './verdict.ts'
 
 export type Reconciler = {
   /** The first load: resolves when something is served; throws StartRefused when there is nothing that could be. */
@@ -64,6 +66,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   const {label} = source
   const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
   const judge = createJudge(source, settings)
+  const guard = createGuard({source, judge, lastGood, allowEmpty: () => settings.git.allowEmpty, log})
   const standing = createStanding(clock, log)
   const {conditions} = standing
   const handOver = createHandOver(parts, conditions)
@@ -154,7 +157,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     standing.held(read.revision, held)
     if (held !== null && (await hold(read, held))) return
     if (judged?.key === read.key) return repeat(read, judged.refusal, trigger)
-    const verdict = await judgeRead(read)
+    const verdict = await guard(read, served)
     if (verdict.kind === 'refused') await refuse(read, verdict.refusal, trigger)
     else await accept(read, verdict, trigger)
     judged = {key: read.key, refusal: verdict.kind === 'refused' ? verdict.refusal : null}
@@ -185,22 +188,6 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     base = commit
     await remember(read)
     if (served !== before) await aftercare.accepted(read, served, before, trigger)
-  }
-
-  async function judgeRead({files, revision, diagnostics, missing, refusal, commit}: ReadSet): Promise<Verdict> {
-    if (refusal !== null) return {kind: 'refused', refusal}
-    if (missing) return refused('RoutesMissing', `${label} is missing`)
-    const verdict = await judge(files, revision, diagnostics, source.repositoryAt(commit))
-    if (verdict.kind === 'refused' || verdict.set.snapshot.routes.length > 0 || settings.git.allowEmpty) return verdict
-    const before = served === null ? await routesOfLastGood() : served.snapshot.routes.length
-    if (before === 0) return verdict
-    return refused('GuardRefused', `${label} has no routes any more, and had ${before}; git.allowEmpty would allow it`)
-  }
-
-  async function routesOfLastGood(): Promise<number> {
-    const kept = await recover(lastGood, judge, source)
-    if (kept.kind === 'none' && kept.broken) log.warn('the last good configuration is unusable', {why: kept.why})
-    return kept.kind === 'set' ? kept.set.snapshot.routes.length : 0
   }
 
   async function refuse(read: ReadSet, refusal: Refusal, trigger: Trigger): Promise<void> {
