@@ -43,6 +43,7 @@ export type Downstream = Pick<
   | 'pause'
   | 'resume'
   | 'detach'
+  | 'isHolding'
 >
 
 /** Who asks, as those who read and route a request see it. */

@@ -156,6 +156,9 @@ export class RequestCopy implements Downstream, Timed {
   pause(): void {}
   resume(): void {}
   detach(): void {}
+  isHolding(): boolean {
+    return false
+  }
 
   #end(): void {
     if (this.#isOver) return

@@ -8,6 +8,7 @@ import type {AccessLog} from './access-log.ts'
 import type {Challenges} from './challenge.ts'
 import type {Edge} from './edge.ts'
 import type {ClientConnection} from './http1/client.ts'
+import {ReadBuffers} from './http1/read-buffers.ts'
 import {RequestHead} from './http1/request-head.ts'
 import {ResponseHead} from './http1/response-head.ts'
 import type {Session} from './http2/session.ts'
@@ -36,6 +37,7 @@ export class Thread {
   challenges: Challenges | null = null
   /** Where https is served; 0: nowhere. */
   httpsPort = 0
+  readonly readBuffers = new ReadBuffers()
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
   readonly gauges: Float64Array

@@ -138,6 +138,11 @@ export class ClientConnection implements Timed {
     if (this.deadlineMs === 0) this.startPace()
   }
 
+  /** Does anything that was given to `write` still wait for the client? */
+  isHolding(): boolean {
+    return this.socket.writableLength > 0
+  }
+
   /** From now on the client has to move bytes, in or out, at the least rate that the settings allow. */
   startPace(): void {
     this.pacedBytes = this.#movedBytes()

@@ -59,23 +59,26 @@ export class ResponseReader {
     this.hasBytes = false
   }
 
-  read(data: Buffer): void {
+  /** Is the next to come a part of a body? */
+  get isInBody(): boolean {
+    return this.#exchange !== null && this.#mode !== HEAD
+  }
+
+  /** Takes the next bytes of the answer. Of those that are lent, nothing is kept that was not copied. */
+  read(bytes: Buffer, isLent: boolean): void {
     const exchange = this.#exchange
     if (exchange === null) return
     this.hasBytes = true
-    switch (this.#mode) {
-      case HEAD:
-        this.#readHead(exchange, this.#pending === null ? data : Buffer.concat([this.#pending, data]))
-        return
-      case COUNTED:
-        this.#upstream.awaitMore(exchange)
-        this.#readCounted(exchange, data)
-        return
-      default:
-        this.#upstream.awaitMore(exchange)
-        if (this.#mode === CHUNKED) this.#readChunks(exchange, data)
-        else this.#pass(exchange, data)
+    if (this.#mode === HEAD) {
+      if (this.#pending === null) this.#readHead(exchange, bytes, isLent)
+      else this.#readHead(exchange, Buffer.concat([this.#pending, bytes]), false)
+      return
     }
+    this.#upstream.awaitMore(exchange)
+    const data = isLent ? Buffer.from(bytes) : bytes
+    if (this.#mode === COUNTED) this.#readCounted(exchange, data)
+    else if (this.#mode === CHUNKED) this.#readChunks(exchange, data)
+    else this.#pass(exchange, data)
   }
 
   /** The instance has closed: that ends a body without a length, and breaks every other off. */
@@ -86,10 +89,10 @@ export class ResponseReader {
     this.#complete(exchange)
   }
 
-  #readHead(exchange: Exchange, bytes: Buffer): void {
+  #readHead(exchange: Exchange, bytes: Buffer, isLent: boolean): void {
     const found = bytes.indexOf(CRLF_CRLF)
     if (found < 0) {
-      this.#pending = bytes
+      this.#pending = isLent ? Buffer.from(bytes) : bytes
       if (bytes.length > HEAD_BYTES_MAX) this.#upstream.fail(exchange, 'response-head-too-large')
       return
     }
@@ -102,14 +105,14 @@ export class ResponseReader {
       return
     }
     if (head.status < 200) {
-      this.#readInterim(exchange, head, bytes, end)
+      this.#readInterim(exchange, head, bytes, end, isLent)
       return
     }
-    this.#begin(exchange, head, bytes, end)
+    this.#begin(exchange, head, bytes, end, isLent)
   }
 
   // 100 was answered by us already; 101 was not asked for; the others (103 Early Hints) are the client's to use.
-  #readInterim(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
+  #readInterim(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number, isLent: boolean): void {
     if (head.status === 101 || ++this.#interim > INTERIM_MAX) {
       this.#upstream.fail(exchange, 'response-invalid')
       return
@@ -119,10 +122,10 @@ export class ResponseReader {
       exchange.replay = ''
       exchange.client.write(`HTTP/1.1 ${head.status}${head.reason}\r\n${head.fields}\r\n`)
     }
-    if (end < bytes.length) this.#readHead(exchange, bytes.subarray(end))
+    if (end < bytes.length) this.#readHead(exchange, bytes.subarray(end), isLent)
   }
 
-  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): void {
+  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number, isLent: boolean): void {
     noteAnswer(exchange)
     if (exchange.route?.retry && this.#isRetried(exchange, head, bytes.length - end)) return
     const thread = this.#upstream.thread
@@ -164,7 +167,7 @@ export class ResponseReader {
     const socket = exchange.client.socket
     socket.cork()
     exchange.client.write(text)
-    if (have > 0) this.read(bytes.subarray(end))
+    if (have > 0) this.read(bytes.subarray(end), isLent)
     socket.uncork()
   }
 

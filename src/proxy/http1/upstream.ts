@@ -13,6 +13,7 @@ import {isIdempotent, mayRetryAnswer, mayTryAgain} from '../retry.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import {enter} from '../wait-queue.ts'
+import {readingFor} from './read-buffers.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
@@ -39,6 +40,8 @@ export class UpstreamConnection implements Timed {
   idleMs: number
   readonly openedMs: number
   isPaused = false
+  /** What was read last has not been written whole, and must stay as it is. */
+  isHeld = false
   error: unknown = null
   /** Index of the address that is being tried. */
   tried = 0
@@ -52,6 +55,17 @@ export class UpstreamConnection implements Timed {
     this.reader = new ResponseReader(this)
     this.address = origin.addresses[0] ?? ''
     this.socket = dial(this)
+  }
+
+  /** Takes what the instance has sent; bytes that are lent are overwritten by the next read of any connection. */
+  read(bytes: Buffer, isLent: boolean): void {
+    const {exchange} = this
+    if (exchange === null) {
+      this.close()
+      return
+    }
+    this.reader.read(bytes, isLent)
+    this.isHeld = exchange.client.isHolding()
   }
 
   /** From now on the instance has the route's time to begin its answer. */
@@ -205,21 +219,24 @@ function begin(upstream: UpstreamConnection, exchange: Exchange): void {
 function dial(upstream: UpstreamConnection): Socket {
   const {origin} = upstream
   const {address} = upstream
-  const socket = connect(origin.port === 0 ? {path: address} : {host: address, port: origin.port, noDelay: true})
+  const place = origin.port === 0 ? {path: address} : {host: address, port: origin.port, noDelay: true}
   if (upstream.tried === 0) upstream.thread.ticks.join(upstream)
   if (origin.scheme === 'http') {
-    socket.on('connect', onConnect)
-    return attach(upstream, socket)
+    const plain = connect({...place, onread: readingFor(upstream)})
+    plain.on('connect', onConnect)
+    // Its bytes do not come by this, but its end does.
+    plain.resume()
+    return attach(upstream, plain)
   }
-  const secure = connectTls({...origin.tlsOptions(), socket})
+  const secure = connectTls({...origin.tlsOptions(), socket: connect(place)})
   secure.on('secureConnect', onConnect)
+  secure.on('data', onData)
   secure.on('session', onSession)
   return attach(upstream, secure)
 }
 
 function attach(upstream: UpstreamConnection, socket: Socket): Socket {
   ;(socket as UpstreamSocket).connection = upstream
-  socket.on('data', onData)
   socket.on('end', onEnd)
   socket.on('drain', onDrain)
   socket.on('error', onError)
@@ -241,9 +258,7 @@ function onSession(this: Socket, session: Buffer): void {
 }
 
 function onData(this: Socket, data: Buffer): void {
-  const upstream = (this as UpstreamSocket).connection
-  if (upstream.exchange === null) upstream.close()
-  else upstream.reader.read(data)
+  ;(this as UpstreamSocket).connection.read(data, false)
 }
 
 function onEnd(this: Socket): void {

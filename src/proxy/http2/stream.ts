@@ -169,6 +169,10 @@ export class StreamClient implements Requester, Timed {
     }
   }
 
+  isHolding(): boolean {
+    return this.stream.writableLength > 0
+  }
+
   startPace(): void {
     this.#paced = this.#moved()
     this.deadlineMs = this.thread.ticks.nowMs + PACE_MS
