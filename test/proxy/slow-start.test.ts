@@ -5,6 +5,8 @@ import {scoped} from '../helpers/scoped.ts'
 import {type Service, serviceOf} from '../helpers/service.ts'
 
 const KEYS = 'hashBy: uri, slowStart: 10m'
+/** Requests of which some must meet an instance that gets a thirtieth of them. */
+const SMALL_OF = 600
 
 for (const policy of ['round-robin', 'least-connections', 'random-two', 'hash']) {
   test(
@@ -20,12 +22,12 @@ for (const policy of ['round-robin', 'least-connections', 'random-two', 'hash'])
       service.plane.setDrained(`s ${second?.url}`, true)
       assert.equal(await sharesOf(service, 20), {0: 1})
       service.plane.setDrained(`s ${second?.url}`, false)
-      // 0.1 of its weight, of 1.1 together.
-      const back = await sharesOf(service, 300)
-      assert.ok((back['1'] ?? 0) > 0.01 && (back['1'] ?? 0) < 0.2, JSON.stringify(back))
+      // By chance, about one in twenty; in so many that none at all would take a fault.
+      const back = await sharesOf(service, SMALL_OF)
+      assert.ok((back['1'] ?? 0) > 0 && (back['1'] ?? 0) < 0.2, JSON.stringify(back))
       await service.reload(`balance: ${policy}, ${KEYS}`, origins)
-      const added = await sharesOf(service, 300)
-      assert.ok((added['2'] ?? 0) > 0.01 && (added['2'] ?? 0) < 0.2, JSON.stringify(added))
+      const added = await sharesOf(service, SMALL_OF)
+      assert.ok((added['2'] ?? 0) > 0 && (added['2'] ?? 0) < 0.2, JSON.stringify(added))
       await service.reload(`balance: ${policy}, hashBy: uri`, origins)
       const off = await sharesOf(service, 300)
       assert.ok((off['2'] ?? 0) > 0.2, JSON.stringify(off))
