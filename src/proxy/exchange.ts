@@ -44,6 +44,7 @@ export type Downstream = Pick<
   | 'resume'
   | 'detach'
   | 'isHolding'
+  | 'ownPending'
 >
 
 /** Who asks, as those who read and route a request see it. */

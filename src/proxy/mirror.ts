@@ -159,6 +159,9 @@ export class RequestCopy implements Downstream, Timed {
   isHolding(): boolean {
     return false
   }
+  ownPending(): null {
+    return null
+  }
 
   #end(): void {
     if (this.#isOver) return

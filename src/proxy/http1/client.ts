@@ -13,6 +13,8 @@ import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import type {Secured} from '../tls/accept.ts'
 import {plainAddress} from '../trust.ts'
+import {type ReadingConnection, readingFor} from './read-buffers.ts'
+import {readInto} from './read-into.ts'
 import {readRequests} from './read-requests.ts'
 import {sendBody} from './request-body.ts'
 import type {Tunnel} from './tunnel.ts'
@@ -27,7 +29,7 @@ const PACE_MS = 5_000
 
 export type ClientSocket = Socket & {connection: ClientConnection}
 
-export class ClientConnection implements Timed {
+export class ClientConnection implements Timed, ReadingConnection {
   readonly thread: Thread
   readonly socket: Socket
   /** It came in where requests are for services by their slugs. */
@@ -52,6 +54,12 @@ export class ClientConnection implements Timed {
   /** The client has said FIN. */
   hasEnded = false
   discardedBytes = 0
+  /** What was read last has not been used or written whole, and must stay as it is. */
+  isHeld = false
+  /** `pending` is a part of bytes that are lent. */
+  #isLent = false
+  /** Others read the socket. */
+  #isDetached = false
   /** Up to here `pending` holds no end of a head. */
   searchFrom = 0
   /** Bytes moved when the window of the pace began. */
@@ -80,6 +88,38 @@ export class ClientConnection implements Timed {
     this.isTrusted = thread.trust.isTrusted(address)
     // In front of TLS it was read before the handshake.
     this.awaitsProxyHeader = secured === null && thread.edge.proxyProtocol && this.isTrusted
+  }
+
+  /** Takes what the client has sent; bytes that are lent are overwritten by the next read of any connection. */
+  read(bytes: Buffer, isLent: boolean): boolean {
+    if (this.#isDetached) return this.socket.push(isLent ? Buffer.from(bytes) : bytes)
+    if (this.isClosing) {
+      this.discardedBytes += bytes.length
+      if (this.discardedBytes > LINGER_BYTES) this.socket.destroy()
+      return true
+    }
+    const {exchange} = this
+    this.#isLent = isLent && this.pending === null
+    this.pending = this.pending === null ? bytes : Buffer.concat([this.pending, bytes])
+    if (exchange === null) readRequests(this)
+    else if (!exchange.isRequestDone) sendBody(exchange)
+    else this.pause()
+    this.ownPending()
+    // Bytes that began another request may have gone anywhere.
+    this.isHeld =
+      this.pending !== null || exchange !== this.exchange || (exchange?.upstream?.isHolding() ?? exchange !== null)
+    return !this.isPaused
+  }
+
+  isInBody(): boolean {
+    return this.exchange !== null && !this.exchange.isRequestDone
+  }
+
+  /** What waits in `pending`, to be kept for longer than the call that brought it. */
+  ownPending(): Buffer | null {
+    if (this.#isLent && this.pending !== null) this.pending = Buffer.from(this.pending)
+    this.#isLent = false
+    return this.pending
   }
 
   /** Answers a failure of the exchange, or cuts the connection when the answer has begun: never a clean end. */
@@ -184,6 +224,7 @@ export class ClientConnection implements Timed {
 
   /** Gives the socket to whoever reads it next, with what has come behind the head. */
   detach(): void {
+    this.#isDetached = true
     this.socket.off('data', onData)
     this.socket.off('end', onEnd)
     this.socket.off('drain', onDrain)
@@ -279,6 +320,7 @@ export function serveClient(
   thread.clients.add(connection)
   thread.ticks.join(connection)
   connection.deadlineMs = thread.ticks.nowMs + thread.edge.headerTimeoutMs
+  readInto(socket, readingFor(connection))
   socket.on('data', onData)
   socket.on('end', onEnd)
   socket.on('drain', onDrain)
@@ -289,17 +331,7 @@ export function serveClient(
 // --- listeners -----------------------------------------------------------------------------------------------------
 
 function onData(this: Socket, data: Buffer): void {
-  const client = (this as ClientSocket).connection
-  if (client.isClosing) {
-    client.discardedBytes += data.length
-    if (client.discardedBytes > LINGER_BYTES) this.destroy()
-    return
-  }
-  client.pending = client.pending === null ? data : Buffer.concat([client.pending, data])
-  const exchange = client.exchange
-  if (exchange === null) readRequests(client)
-  else if (!exchange.isRequestDone) sendBody(exchange)
-  else client.pause()
+  ;(this as ClientSocket).connection.read(data, false)
 }
 
 function onEnd(this: Socket): void {

@@ -1,18 +1,17 @@
-// Where connections to instances are read into. Node gives every read 64 KiB of its own and cuts them to size, which for a
-// small answer costs as much as the reading. Here heads come in one buffer of the whole thread, lent until the call ends, and
-// bodies in buffers that are used again as soon as nothing of them waits to be written.
+// Where connections are read into. Node gives every read 64 KiB of its own and cuts them to size, which for a small message
+// costs as much as the reading. Here heads come in one buffer of the whole thread, lent until the call ends, and bodies in
+// buffers that are used again as soon as nothing of them waits to be written.
 
 import type {OnReadOpts} from 'node:net'
-import type {UpstreamConnection} from './upstream.ts'
 
-/** Most answers are whole in it; what comes in it of a longer one is copied. */
+/** Most messages are whole in it; what comes in it of a longer one is copied. */
 const HEAD_READ_BYTES = 16_384
 const BODY_READ_BYTES = 65_536
 /** Of bodies, of one thread; what is more is left to the collector. */
 const FREE_MAX = 32
 
 export class ReadBuffers {
-  readonly lent = Buffer.allocUnsafeSlow(HEAD_READ_BYTES)
+  readonly lent: Buffer = Buffer.allocUnsafeSlow(HEAD_READ_BYTES)
   readonly #free: Buffer[] = []
 
   take(): Buffer {
@@ -24,25 +23,35 @@ export class ReadBuffers {
   }
 }
 
-/** How `net.connect` is to read for a connection (its option `onread`). */
-export function readingFor(upstream: UpstreamConnection): OnReadOpts {
-  const {readBuffers} = upstream.thread
-  let current: Buffer = readBuffers.lent
+/** A connection, to those who read for it. */
+export type ReadingConnection = {
+  readonly thread: {readonly readBuffers: ReadBuffers}
+  /** Does anything of the last read wait to be used or written? Then its buffer is left to it. */
+  readonly isHeld: boolean
+  /** Is the next to come a part of a body? */
+  isInBody(): boolean
+  /** Takes what has come; lent bytes are overwritten by the next read of any connection. False: no more for now. */
+  read(bytes: Buffer, isLent: boolean): boolean
+}
+
+export type Reading = {readonly callback: OnReadOpts['callback']; readonly buffer: () => Buffer}
+
+/** How Node is to read for a connection, in the form of the option `onread` of net.connect. */
+export function readingFor(connection: ReadingConnection): Reading {
+  const {readBuffers} = connection.thread
+  let current = readBuffers.lent
   return {
-    callback(length) {
-      upstream.read(current.subarray(0, length), current === readBuffers.lent)
-      return true
-    },
+    callback: length => connection.read(current.subarray(0, length), current === readBuffers.lent),
     // Asked before the first read and behind each.
-    buffer: () => (current = bufferAfter(current, upstream, readBuffers)),
+    buffer: () => (current = bufferAfter(current, connection, readBuffers)),
   }
 }
 
 // ---
 
-function bufferAfter(last: Buffer, upstream: UpstreamConnection, readBuffers: ReadBuffers): Buffer {
+function bufferAfter(last: Buffer, connection: ReadingConnection, readBuffers: ReadBuffers): Buffer {
   const isOwn = last !== readBuffers.lent
-  if (upstream.reader.isInBody) return isOwn && !upstream.isHeld ? last : readBuffers.take()
-  if (isOwn && !upstream.isHeld) readBuffers.give(last)
+  if (connection.isInBody()) return isOwn && !connection.isHeld ? last : readBuffers.take()
+  if (isOwn && !connection.isHeld) readBuffers.give(last)
   return readBuffers.lent
 }

@@ -37,13 +37,14 @@ export function sendRequest(exchange: Exchange, upstream: UpstreamConnection): v
 /** Passes on what the client has sent of the body; keeps it, and the client waiting, while there is no connection. */
 export function sendBody(exchange: Exchange): void {
   const client = exchange.client
-  const bytes = client.pending
   const upstream = exchange.upstream
-  if (bytes === null) return
+  if (client.pending === null) return
   if (upstream === null || !upstream.isOpen) {
     client.pause()
     return
   }
+  const bytes = client.ownPending()
+  if (bytes === null) return
   exchange.expectsContinue = false
   const isFlowing =
     exchange.chunks === null ? sendCounted(exchange, upstream, bytes) : sendChunks(exchange, upstream, bytes)

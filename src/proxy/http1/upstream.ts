@@ -13,7 +13,7 @@ import {isIdempotent, mayRetryAnswer, mayTryAgain} from '../retry.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import {enter} from '../wait-queue.ts'
-import {readingFor} from './read-buffers.ts'
+import {type ReadingConnection, readingFor} from './read-buffers.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
@@ -26,7 +26,7 @@ const REQUESTS_MAX = 100_000
 
 export type UpstreamSocket = Socket & {connection: UpstreamConnection}
 
-export class UpstreamConnection implements Timed {
+export class UpstreamConnection implements Timed, ReadingConnection {
   readonly thread: Thread
   readonly origin: Origin
   readonly reader: ResponseReader
@@ -58,14 +58,24 @@ export class UpstreamConnection implements Timed {
   }
 
   /** Takes what the instance has sent; bytes that are lent are overwritten by the next read of any connection. */
-  read(bytes: Buffer, isLent: boolean): void {
+  read(bytes: Buffer, isLent: boolean): boolean {
     const {exchange} = this
     if (exchange === null) {
       this.close()
-      return
+    } else {
+      this.reader.read(bytes, isLent)
+      this.isHeld = exchange.client.isHolding()
     }
-    this.reader.read(bytes, isLent)
-    this.isHeld = exchange.client.isHolding()
+    return !this.isPaused
+  }
+
+  isInBody(): boolean {
+    return this.reader.isInBody
+  }
+
+  /** Does anything that was sent still wait for the instance? */
+  isHolding(): boolean {
+    return this.socket.writableLength > 0
   }
 
   /** From now on the instance has the route's time to begin its answer. */

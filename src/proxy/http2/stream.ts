@@ -169,6 +169,10 @@ export class StreamClient implements Requester, Timed {
     }
   }
 
+  ownPending(): Buffer | null {
+    return this.pending
+  }
+
   isHolding(): boolean {
     return this.stream.writableLength > 0
   }
