@@ -49,7 +49,7 @@ test(
     for (const client of [idle, fresh, busy, uploading, streaming]) client.end()
     await drained
     const tookMs = performance.now() - began
-    assert.ok(tookMs < 4_000, `took ${tookMs} ms`)
+    assert.ok(tookMs < 8_000, `took ${tookMs} ms`)
   }),
 )
 
@@ -83,7 +83,7 @@ test(
     const began = performance.now()
     await plane.drain(700)
     const tookMs = performance.now() - began
-    assert.ok(tookMs > 600 && tookMs < 1_500, `took ${tookMs} ms`)
+    assert.ok(tookMs > 600 && tookMs < 3_500, `took ${tookMs} ms`)
     await client.ended()
     assert.is(client.text(), '')
     await until('the instance to be left', () => origin.open() === 0)

@@ -61,7 +61,7 @@ test(
     const tookMs = performance.now() - began
     assert.match(text, /^HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*\r\nConnection: close\r\n/)
     assert.not.ok(reset)
-    assert.ok(tookMs > 700 && tookMs < 1_400, `took ${tookMs} ms`)
+    assert.ok(tookMs > 700 && tookMs < 3_400, `took ${tookMs} ms`)
     // It goes on sending: what it sends is dropped for a while and then the connection is gone.
     await until('the connection to be gone', () => client.socket.destroyed, 4_000)
   }),
@@ -83,8 +83,8 @@ test(
     const [[muteText, muteMs], [idleText, idleMs]] = texts
     assert.is(muteText, '')
     assert.match(idleText, /^HTTP.1.1 200 OK[\s\S]*ok$/)
-    assert.ok(muteMs > 300 && muteMs < 900, `mute for ${muteMs} ms`)
-    assert.ok(idleMs > 900 && idleMs < 1_700, `idle for ${idleMs} ms`)
+    assert.ok(muteMs > 300 && muteMs < 2_900, `mute for ${muteMs} ms`)
+    assert.ok(idleMs > 900 && idleMs < 3_700, `idle for ${idleMs} ms`)
   }),
 )
 

@@ -21,10 +21,10 @@ test(
       await exchange(scope, port, getAndClose('/gone')),
       /^HTTP\/1\.1 502 [\s\S]*error=connection_refused\r\n/,
     )
-    assert.ok(performance.now() - began < 500)
+    assert.ok(performance.now() - began < 2_500)
     const [text, tookMs] = await timed(() => exchange(scope, port, getAndClose('/full')))
     assert.match(text, /^HTTP\/1\.1 504 [\s\S]*error=connection_timeout\r\n/)
-    assert.ok(tookMs > 500 && tookMs < 1_200, `took ${tookMs} ms`)
+    assert.ok(tookMs > 500 && tookMs < 3_200, `took ${tookMs} ms`)
     await until('the books', () => plane.instanceStats(full).inFlight === 0)
   }),
 )
@@ -36,7 +36,7 @@ test(
     const {port} = await proxyOf(scope, {'x.localhost': silent.url}, {timeouts: {responseMs: 700}})
     const [text, tookMs] = await timed(() => exchange(scope, port, getAndClose('/')))
     assert.match(text, /^HTTP\/1\.1 504 [\s\S]*error=http_response_timeout\r\n/)
-    assert.ok(tookMs > 600 && tookMs < 1_300, `took ${tookMs} ms`)
+    assert.ok(tookMs > 600 && tookMs < 3_300, `took ${tookMs} ms`)
     // The request itself takes longer than that: it is the client who sends it, and the instance waits.
     const client = await clientOf(scope, port)
     client.send('POST / HTTP/1.1\r\nHost: x.localhost\r\nContent-Length: 20\r\n\r\n')
@@ -93,7 +93,7 @@ for (const [name, head, piece] of [
       const body = text.slice(text.indexOf('\r\n\r\n') + 4)
       assert.is(body.match(/x/g)?.length, 10)
       assert.not.match(body, /0\r\n\r\n$/)
-      assert.ok(tookMs > 3_700 && tookMs < 5_200, `took ${tookMs} ms`)
+      assert.ok(tookMs > 3_700 && tookMs < 8_200, `took ${tookMs} ms`)
       await until('the books', () => origin.open() === 0 && plane.instanceStats(origin.url).inFlight === 0)
       assert.is(plane.workers()[0]?.restarts, 0)
     }),

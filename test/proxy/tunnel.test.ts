@@ -394,7 +394,7 @@ test(
     scope.defer(() => clearInterval(timer))
     await silent.ended()
     const silentMs = performance.now() - began
-    assert.ok(silentMs > 900 && silentMs < 1_800, `ended after ${silentMs} ms`)
+    assert.ok(silentMs > 900 && silentMs < 3_800, `ended after ${silentMs} ms`)
     await until('two more seconds', () => performance.now() - began > 3_000)
     assert.not.ok(listening.socket.destroyed || talking.socket.destroyed)
     assert.ok(origin.open() === 2)
@@ -435,7 +435,7 @@ test(
     await client.ended(2_000)
     await drained
     const tookMs = performance.now() - began
-    assert.ok(tookMs > 500 && tookMs < 1_600, `took ${tookMs} ms`)
+    assert.ok(tookMs > 500 && tookMs < 3_600, `took ${tookMs} ms`)
     await until('the instance to be left', () => origin.open() === 0)
   }),
 )
