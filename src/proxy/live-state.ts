@@ -2,6 +2,7 @@
 
 import {answersLane, answersRecord} from '../scoreboard/answers.ts'
 import {laneOf, lanesOf, loadsOf, segmentOf} from '../scoreboard/segment.ts'
+import {Alike} from './alike.ts'
 import type {MemberEntry} from './entries.ts'
 import type {BoardName, WireInstance} from './messages.ts'
 import {type InstanceBooks, Origin} from './origin.ts'
@@ -17,6 +18,7 @@ export type LiveState = {
   readonly budgets: Map<string, RetryBudget>
   readonly addresses: Map<string, {addresses: readonly string[]; reason: string}>
   readonly ticks: Ticks
+  readonly alike: Alike
   readonly routeLanes: Float64Array[]
   readonly answerLanes: Float64Array[]
   readonly instanceBooks: InstanceBooks[]
@@ -30,6 +32,7 @@ export function createLiveState(lane: number, ticks: Ticks): LiveState {
   return {
     lane,
     ticks,
+    alike: new Alike(),
     origins: new Map(),
     budgets: new Map(),
     addresses: new Map(),

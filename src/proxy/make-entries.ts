@@ -28,7 +28,14 @@ export function serviceEntryOf(state: LiveState, service: WireService, pools: Po
 
 export function routeEntryOf(state: LiveState, route: WireRoute, pools: PoolEntries): RouteEntry {
   const books = booksOf(state, route)
-  return createEntry(route, pools, books, budgetOf(state, route, books.counters))
+  const {alike} = state
+  const shared = {
+    ...route,
+    prefix: alike.text(route.prefix),
+    action: alike.action(route.action),
+    timeouts: alike.timeouts(route.timeouts),
+  }
+  return createEntry(shared, pools, books, budgetOf(state, route, books.counters))
 }
 
 /** The members of a pool, whose origins there are. */

@@ -60,7 +60,7 @@ export function patchTable(state: LiveState, table: Table, {revision, forward, k
     for (const {route, entry} of routes) {
       if (!entry.retry) state.budgets.delete(entry.id)
       table.byId.set(entry.id, entry)
-      addRoute(table.routing, route.host, route.prefix, entry)
+      addRoute(table.routing, route.host, entry.prefix, entry)
     }
     for (const entry of services) {
       table.byId.set(entry.id, entry)

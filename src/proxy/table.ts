@@ -102,7 +102,7 @@ export function buildTable(state: LiveState, revision: string, forward: ForwardH
       for (const route of routes) {
         const entry = routeEntryOf(state, route, pools)
         byId.set(route.id, entry)
-        addRoute(routing, route.host, route.prefix, entry)
+        addRoute(routing, route.host, entry.prefix, entry)
       }
     },
     addHosts(list) {

@@ -19,6 +19,9 @@ export function createHostIndex<T>(): HostIndex<T> {
       else if (pattern.startsWith('*.')) wildcard.set(pattern.slice(2), value)
       else exact.set(pattern, value)
     },
-    find: host => exact.get(host) ?? wildcard.get(parentOf(host)) ?? any,
+    find(host) {
+      const found = exact.size === 0 ? undefined : exact.get(host)
+      return found ?? (wildcard.size === 0 ? undefined : wildcard.get(parentOf(host))) ?? any
+    },
   }
 }
