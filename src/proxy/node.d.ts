@@ -1,4 +1,5 @@
-// Methods of Node's Buffer that exist, are fast and are missing from its types: a decode without the checks of toString().
+// Methods of Node's Buffer that exist, are fast and are missing from its types: without the checks of toString() and write().
 interface Buffer {
   latin1Slice(start?: number, end?: number): string
+  latin1Write(text: string, start: number): number
 }

@@ -11,6 +11,9 @@ import type {ClientConnection} from './http1/client.ts'
 import {ReadBuffers} from './http1/read-buffers.ts'
 import {RequestHead} from './http1/request-head.ts'
 import {ResponseHead} from './http1/response-head.ts'
+import {EndOfTurn} from './http2/end-of-turn.ts'
+import {Pieces} from './http2/frame-writer.ts'
+import {RequestFields} from './http2/request-fields.ts'
 import type {Session} from './http2/session.ts'
 import {createLiveState, type LiveState} from './live-state.ts'
 import type {WorkerStart} from './messages.ts'
@@ -40,6 +43,11 @@ export class Thread {
   readonly readBuffers = new ReadBuffers()
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
+  /** For HTTP/2: the fields of a request, its head as text, memory for what is sent, and who sends it. */
+  readonly requestFields = new RequestFields()
+  readonly headBytes: Buffer
+  readonly pieces = new Pieces()
+  readonly endOfTurn = new EndOfTurn()
   readonly gauges: Float64Array
   /** null: nothing is written of an exchange. */
   access: AccessLog | null = null
@@ -58,6 +66,7 @@ export class Thread {
     onUnusable: (certificate: string, why: string) => void,
   ) {
     this.edge = edge
+    this.headBytes = Buffer.allocUnsafeSlow(edge.headBytes)
     this.gauges = gaugesOf(gauges, lane)
     this.live = createLiveState(lane, this.ticks)
     this.doors = openDoors(doors, lane, lanes, doorsSeed, {total: edge.maxConnections, perClient: edge.perClient})

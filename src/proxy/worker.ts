@@ -187,7 +187,7 @@ function drain(withinMs: number): void {
 function cutOff(): void {
   for (const {socket} of thread.handshakes) socket.destroy()
   for (const client of thread.clients) client.socket.destroy()
-  for (const {http2} of thread.sessions) http2.destroy()
+  for (const {socket} of thread.sessions) socket.destroy()
   if (thread.isEmpty()) leave()
 }
 

@@ -1,14 +1,12 @@
 // One request on a connection of HTTP/2. To whoever forwards it, it is a client of HTTP/1.1: its head was written as one
-// (fields.ts), its answer comes as the text of one and is taken apart here. Flow control is pause and resume, as elsewhere: a
-// stream that is not read gets no window.
+// (request-fields.ts), its answer comes as the text of one and is sent by outgoing.ts. While some of that waits, the instance
+// is not read; what the client sends is credited when it has been passed on.
 
-import {constants, type ServerHttp2Stream} from 'node:http2'
 import type {Socket} from 'node:net'
 import type {HostRoutes} from '../../router/routing.ts'
 import type {RouteEntry} from '../entries.ts'
 import {countRefusal, type Exchange, finishExchange, type Requester} from '../exchange.ts'
 import {FAILURES, type FailureCode, textOf} from '../failure.ts'
-import {CRLF_CRLF} from '../http1/bytes.ts'
 import {beginRequest} from '../http1/request.ts'
 import {sendBody} from '../http1/request-body.ts'
 import {parseRequestHead} from '../http1/request-head.ts'
@@ -17,17 +15,31 @@ import type {Table} from '../table.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import type {Secured} from '../tls/accept.ts'
-import {answerFields, fieldsObject, requestHead} from './fields.ts'
+import {
+  CANCEL,
+  FLOW_CONTROL_ERROR,
+  INTERNAL_ERROR,
+  NO_ERROR,
+  PROTOCOL_ERROR,
+  STREAM_CLOSED,
+  uint32,
+  WINDOW_BYTES_MAX,
+  WINDOW_UPDATE,
+} from './frame.ts'
+import {Outgoing} from './outgoing.ts'
+import type {RequestFields} from './request-fields.ts'
 import type {Session} from './session.ts'
 
+/** What a client may send on one stream before it has been passed on. */
+export const STREAM_RECEIVE_BYTES = 65_535
 /** A client's pace is judged over windows of this length. */
 const PACE_MS = 5_000
 /** What an exchange of HTTP/2 has as its minor version: its body is neither in chunks nor ended by the connection. */
 export const HTTP2 = 2
 
-type OwnedStream = ServerHttp2Stream & {client: StreamClient}
-
 export class StreamClient implements Requester, Timed {
+  readonly id: number
+  readonly session: Session
   readonly thread: Thread
   readonly secured: Secured | null
   readonly address: string
@@ -35,7 +47,6 @@ export class StreamClient implements Requester, Timed {
   readonly requests: number
   readonly isService = false
   readonly hasEnded = false
-  readonly stream: ServerHttp2Stream
   /** Held back and let go while an answer begins. */
   readonly socket: Socket
   deadlineMs = 0
@@ -46,60 +57,97 @@ export class StreamClient implements Requester, Timed {
   pending: Buffer | null = null
   /** Lines of the trailers of the answer, to be sent behind it. */
   trailers = ''
-  hostValue = ''
-  host = ''
-  hostTable: Table | null = null
-  hostRoutes: HostRoutes<RouteEntry> | null = null
-  forwarding = ''
-  hsts = ''
-  refusal: FailureCode | null = null
-  isRedirected = false
+  hostValue: string
+  host: string
+  hostTable: Table | null
+  hostRoutes: HostRoutes<RouteEntry> | null
+  forwarding: string
+  hsts: string
+  refusal: FailureCode | null
+  isRedirected: boolean
+  /** The client has sent all of its request. */
+  hasClientEnded = false
+  isClosed = false
+
+  // On its way in.
   #isWrapped = false
   #isPaused = false
+  /** What the request said of its body; -1: nothing. */
+  #length = -1
   #received = 0
-  #written = 0
+  /** Of the bytes that will come, so many have been passed on with the head. */
+  #early = 0
+  #receiveWindow = STREAM_RECEIVE_BYTES
+  /** Bytes that have come and were not passed on, and those that the client has not been told of. */
+  #held = 0
+  #uncredited = 0
+
+  // On its way out.
+  readonly #out: Outgoing
+  /** The answer is whole, and then: its end was sent. */
+  #isEnding = false
+  #hasEnded = false
+  /** The rest of the request is not wanted. */
+  #isUnread = true
   #paced = 0
 
-  constructor(session: Session, stream: ServerHttp2Stream) {
-    const {thread, secured, address, isTrusted, requests} = session
+  constructor(session: Session, id: number) {
+    const {thread, secured, address, isTrusted, requests, socket, latest} = session
+    this.id = id
+    this.session = session
     this.thread = thread
     this.secured = secured
     this.address = address
     this.isTrusted = isTrusted
     this.requests = requests
-    this.stream = stream
-    this.socket = stream as unknown as Socket
-    ;(stream as OwnedStream).client = this
+    this.socket = socket
+    this.hostValue = latest === null ? '' : latest.hostValue
+    this.host = latest === null ? '' : latest.host
+    this.hostTable = latest === null ? null : latest.hostTable
+    this.hostRoutes = latest === null ? null : latest.hostRoutes
+    this.forwarding = latest === null ? '' : latest.forwarding
+    this.hsts = latest === null ? '' : latest.hsts
+    this.refusal = latest === null ? null : latest.refusal
+    this.isRedirected = latest === null ? false : latest.isRedirected
+    this.#out = new Outgoing(session, id)
+    session.latest = this
+    session.streams.set(id, this)
     thread.ticks.join(this)
-    stream.on('error', onError)
-    stream.on('close', onClose)
-    stream.on('drain', onDrain)
   }
 
-  /** Reads the request and begins its exchange. */
-  begin(fields: readonly string[], hasBody: boolean): void {
-    const {edge, requestHead: head, table} = this.thread
-    const request = requestHead(fields, hasBody)
-    const bytes = request === null ? null : Buffer.from(request.head, 'latin1')
-    const problem =
-      bytes === null
-        ? 'bad-request'
-        : bytes.indexOf(CRLF_CRLF) !== bytes.length - 4
-          ? 'bad-request'
-          : bytes.length > edge.headBytes
-            ? 'head-too-large'
-            : parseRequestHead(bytes, 0, bytes.length, edge.headers + 1, table.forward, head)
-    if (request === null || problem) {
-      this.#refuse(problem ?? 'bad-request')
+  /** Reads the request and begins its exchange; `body` is what has come of its body already, and will be taken yet. */
+  begin(fields: RequestFields, hasBody: boolean, body: Buffer | null): void {
+    const {edge, requestHead: head, table, headBytes: scratch} = this.thread
+    this.hasClientEnded = !hasBody
+    this.#isWrapped = hasBody && !fields.hasLength
+    if (fields.isTooLarge()) {
+      this.#refuse('head-too-large')
+      return
+    }
+    if (!fields.isOfOneHost()) {
+      this.#refuse('bad-request')
+      return
+    }
+    const text = fields.head(this.#isWrapped)
+    if (text.length > edge.headBytes) {
+      this.#refuse('head-too-large')
+      return
+    }
+    const length = scratch.latin1Write(text, 0)
+    const problem = parseRequestHead(scratch, 0, length, edge.headers + 1, table.forward, head)
+    if (problem) {
+      this.#refuse(problem)
+      return
+    }
+    this.#length = head.contentLength
+    if (!hasBody && head.contentLength > 0) {
+      this.blame(PROTOCOL_ERROR)
       return
     }
     head.minor = HTTP2
-    this.#isWrapped = request.isWrapped
-    if (hasBody) {
-      this.stream.on('data', onData)
-      this.stream.on('end', onEnd)
-    } else {
-      this.stream.resume()
+    if (body !== null && (this.#length < 0 || body.length <= this.#length)) {
+      this.#early = body.length
+      this.pending = this.#isWrapped ? inChunk(body) : body
     }
     beginRequest(this, head)
   }
@@ -112,9 +160,7 @@ export class StreamClient implements Requester, Timed {
     exchange.failure = code
     if (exchange.hasAnswerBegun) {
       finishExchange(exchange)
-      // Node would say that the body has ended before it resets, and a client that was told no length would believe it.
-      this.stream._final = callback => callback(null)
-      this.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+      this.reset(INTERNAL_ERROR)
       return
     }
     const fields = this.thread.ticks.dateField + this.hsts
@@ -133,48 +179,35 @@ export class StreamClient implements Requester, Timed {
 
   /** A part of the answer: its head first, as text, perhaps with a small body behind it; then bytes. */
   write(data: string | Buffer): void {
-    const {stream} = this
-    if (stream.destroyed || stream.closed) return
-    if (typeof data === 'string' && !stream.headersSent) {
+    if (this.isClosed || this.#isEnding) return
+    if (this.exchange !== null) this.exchange.bytesOut += data.length
+    if (typeof data !== 'string') {
+      this.#go(this.#out.bytes(data))
+    } else if (this.#out.hasHead) {
+      this.#go(this.#out.text(data))
+    } else {
       const end = data.indexOf('\r\n\r\n') + 4
-      if (this.exchange !== null) this.exchange.bytesOut += end
-      this.#respond(data.slice(0, end))
-      if (end < data.length) this.write(Buffer.from(data.slice(end), 'latin1'))
-      return
+      this.#out.head(data, end)
+      if (end < data.length) this.#go(this.#out.text(data.slice(end)))
     }
-    if (stream.writableEnded) return
-    const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
-    this.#written += bytes.length
-    if (this.exchange !== null) this.exchange.bytesOut += bytes.length
-    if (stream.write(bytes)) return
-    this.exchange?.upstream?.pause()
-    if (this.deadlineMs === 0) this.startPace()
   }
 
   /** The answer is whole. What the client still sends of its request is not wanted (RFC 9113 §8.1). */
   complete(exchange: Exchange): void {
-    const {stream} = this
-    const isUnread = !exchange.isRequestDone
+    this.#isUnread = !exchange.isRequestDone
     finishExchange(exchange)
     this.exchange = null
     this.pending = null
-    if (stream.destroyed) return
-    if (!stream.writableEnded) stream.end()
-    if (isUnread) {
-      stream.off('data', onData)
-      stream.resume()
-      stream.close(constants.NGHTTP2_NO_ERROR)
-    } else if (stream.writableLength > 0) {
-      this.startPace()
-    }
+    this.#end()
   }
 
   ownPending(): Buffer | null {
     return this.pending
   }
 
+  /** What has gone into frames was copied there. */
   isHolding(): boolean {
-    return this.stream.writableLength > 0
+    return this.#out.queuedBytes > 0
   }
 
   startPace(): void {
@@ -183,58 +216,125 @@ export class StreamClient implements Requester, Timed {
   }
 
   pause(): void {
-    if (this.#isPaused) return
     this.#isPaused = true
-    this.stream.pause()
   }
 
   resume(): void {
-    if (!this.#isPaused || this.stream.destroyed) return
     this.#isPaused = false
-    this.stream.resume()
+    if (this.#held > 0) this.credit(0)
   }
 
   detach(): void {}
 
+  /** A frame of the body begins; the code of the error when it may not. */
+  expect(length: number): number {
+    if (this.hasClientEnded) return STREAM_CLOSED
+    this.#receiveWindow -= length
+    return this.#receiveWindow < 0 ? FLOW_CONTROL_ERROR : 0
+  }
+
   /** A part of the body has come. */
   take(data: Buffer): void {
     this.#received += data.length
-    if (data.length === 0) return
-    const piece = this.#isWrapped ? Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, CRLF]) : data
-    this.#pass(piece)
+    if (this.#length >= 0 && this.#received > this.#length) this.blame(PROTOCOL_ERROR)
+    else if (this.#early === 0) this.#pass(this.#isWrapped ? inChunk(data) : data)
+    // It comes whole, as it was seen.
+    else this.#early = 0
+    this.credit(data.length)
   }
 
   /** The body has come whole. */
   takeEnd(): void {
-    if (this.#isWrapped) this.#pass(LAST_CHUNK)
+    if (this.#length >= 0 && this.#received !== this.#length) {
+      this.blame(PROTOCOL_ERROR)
+      return
+    }
+    this.hasClientEnded = true
+    if (this.#hasEnded) this.#close()
+    else if (this.#isWrapped) this.#pass(LAST_CHUNK)
+  }
+
+  /** Bytes have been passed on: the client may send as many again, when the instance takes them. */
+  credit(bytes: number): void {
+    if (this.isClosed) {
+      this.session.credit(bytes)
+      return
+    }
+    this.#held += bytes
+    if (this.#isPaused) return
+    this.session.credit(this.#held)
+    this.#uncredited += this.#held
+    this.#held = 0
+    if (this.hasClientEnded || this.#uncredited < STREAM_RECEIVE_BYTES / 2) return
+    this.#receiveWindow += this.#uncredited
+    this.session.say(WINDOW_UPDATE, 0, this.id, uint32(this.#uncredited))
+    this.#uncredited = 0
+  }
+
+  /** The client takes so many bytes more, or less; false when that is beyond what a window may be. */
+  widen(bytes: number): boolean {
+    const out = this.#out
+    out.window += bytes
+    if (out.window > 0 && out.queuedBytes > 0) this.session.sending.add(this)
+    return out.window <= WINDOW_BYTES_MAX
+  }
+
+  /** Sends one frame of what waits; true when more could follow. */
+  sendFrame(): boolean {
+    const out = this.#out
+    out.frame()
+    if (out.queuedBytes > 0) return out.window > 0
+    if (this.#isEnding) this.#endNow()
+    else this.exchange?.upstream?.resume()
+    return false
+  }
+
+  reset(code: number): void {
+    if (this.isClosed) return
+    this.session.resetStream(this.id, code)
+    this.abandon()
+  }
+
+  /** Resets it for what the client has done, which counts as if the client had. */
+  blame(code: number): void {
+    this.reset(code)
+    this.session.countReset()
+  }
+
+  /** Nobody waits for the answer any more. */
+  abandon(): void {
+    this.#close()
+    const {exchange} = this
+    if (exchange === null) return
+    this.exchange = null
+    exchange.upstream?.abort()
+    exchange.isAbandoned = true
+    finishExchange(exchange)
   }
 
   /** Slow bodies and slow readers: the rules of the connections of HTTP/1.1. */
   onDeadline(): void {
-    const {exchange, stream, thread} = this
-    const isTaking = stream.writableLength > 0
+    const {exchange, thread} = this
+    if (this.#hasEnded) {
+      this.reset(NO_ERROR)
+      return
+    }
+    const isTaking = this.#out.queuedBytes > 0
     const isSending = exchange !== null && !exchange.isRequestDone && !this.#isPaused && !exchange.expectsContinue
     if (!isTaking && (exchange === null || exchange.isRequestDone)) return
     const moved = this.#moved() - this.#paced
     if ((isSending || isTaking) && moved < (thread.edge.bodyRateBytesPerS * PACE_MS) / 1000) {
       if (exchange !== null && !exchange.hasAnswerBegun) this.fail(exchange, 'body-timeout')
-      else stream.close(constants.NGHTTP2_CANCEL)
+      else this.reset(CANCEL)
       return
     }
     this.startPace()
   }
 
-  #respond(head: string): void {
-    const {stream} = this
-    const status = Number(head.slice(9, 12))
-    if (status < 200) {
-      const fields = fieldsObject(head.slice(head.indexOf('\r\n') + 2))
-      stream.additionalHeaders({...fields, ':status': status})
-      return
-    }
-    const waitForTrailers = this.exchange?.takesTrailers ?? false
-    if (waitForTrailers) stream.on('wantTrailers', onWantTrailers)
-    stream.respond(answerFields(head), {waitForTrailers})
+  #refuse(code: FailureCode): void {
+    countRefusal(this, code)
+    this.write(failureAnswer(code, this.thread.ticks.dateField, false, true))
+    this.#end()
   }
 
   #pass(piece: Buffer): void {
@@ -244,15 +344,47 @@ export class StreamClient implements Requester, Timed {
     sendBody(exchange)
   }
 
-  #refuse(code: FailureCode): void {
-    countRefusal(this, code)
-    this.write(failureAnswer(code, this.thread.ticks.dateField, false, true))
-    this.stream.end()
-    this.stream.close(constants.NGHTTP2_NO_ERROR)
+  // Some of what was written waits: the instance does, too.
+  #go(isFlowing: boolean): void {
+    if (isFlowing) return
+    if (this.#out.window > 0) this.session.sending.add(this)
+    this.exchange?.upstream?.pause()
+    if (this.deadlineMs === 0) this.startPace()
+  }
+
+  #end(): void {
+    if (this.isClosed) return
+    this.#isEnding = true
+    if (this.#out.queuedBytes === 0) this.#endNow()
+    else this.startPace()
+  }
+
+  #endNow(): void {
+    const {session, trailers} = this
+    if (trailers === '') this.#out.end()
+    else this.#out.trailers(trailers)
+    this.#hasEnded = true
+    // A body that is whole by its length is ended by one frame more, which may be on its way.
+    if (!this.hasClientEnded && !this.#isUnread) {
+      this.startPace()
+      return
+    }
+    if (!this.hasClientEnded) session.resetStream(this.id, NO_ERROR)
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.isClosed) return
+    this.isClosed = true
+    this.pending = null
+    this.#out.drop()
+    this.session.credit(this.#held)
+    this.#held = 0
+    this.session.leave(this)
   }
 
   #moved(): number {
-    return this.#received + this.#written - this.stream.writableLength
+    return this.#received + this.#out.written - this.#out.queuedBytes
   }
 }
 
@@ -261,34 +393,6 @@ export class StreamClient implements Requester, Timed {
 const CRLF = Buffer.from('\r\n')
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
-function onData(this: ServerHttp2Stream, data: Buffer): void {
-  ;(this as OwnedStream).client.take(data)
-}
-
-function onEnd(this: ServerHttp2Stream): void {
-  ;(this as OwnedStream).client.takeEnd()
-}
-
-function onDrain(this: ServerHttp2Stream): void {
-  ;(this as OwnedStream).client.exchange?.upstream?.resume()
-}
-
-function onWantTrailers(this: ServerHttp2Stream): void {
-  this.sendTrailers(fieldsObject((this as OwnedStream).client.trailers))
-}
-
-function onError(): void {
-  // 'close' follows and does the work.
-}
-
-function onClose(this: ServerHttp2Stream): void {
-  const {client} = this as OwnedStream
-  client.thread.ticks.leave(client)
-  client.pending = null
-  const {exchange} = client
-  if (exchange === null) return
-  client.exchange = null
-  exchange.upstream?.abort()
-  exchange.isAbandoned = true
-  finishExchange(exchange)
+function inChunk(data: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, CRLF])
 }
