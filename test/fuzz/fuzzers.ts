@@ -2,6 +2,7 @@
 
 import {fuzzDesync} from './desync.ts'
 import {fuzzDifferential} from './differential.ts'
+import {fuzzFrames} from './frames.ts'
 import type {Budget, Report} from './report.ts'
 import {fuzzResponses} from './responses.ts'
 import {fuzzSplit} from './split.ts'
@@ -11,6 +12,7 @@ export const FUZZERS: Readonly<Record<string, (budget: Budget) => Promise<Report
   responses: fuzzResponses,
   split: fuzzSplit,
   desync: fuzzDesync,
+  frames: fuzzFrames,
 }
 
 /** The report as lines for people. */

@@ -1,6 +1,6 @@
 // Runs the fuzzers one after the other, each for the same time.
 //
-//   node test/fuzz/run.ts [--seconds 10] [--seed N] [--only differential|responses|split|desync]
+//   node test/fuzz/run.ts [--seconds 10] [--seed N] [--only differential|responses|split|desync|frames]
 //
 // Exit code: 0 nothing found, 1 findings, 2 usage. The seed repeats the inputs; over sockets the timing is another each time.
 
