@@ -17,6 +17,8 @@ import type {Session} from './session.ts'
 
 /** What MAX_FRAME_SIZE may be at most (RFC 9113 §6.5.2). */
 const FRAME_SIZE_MAX = 0xff_ff_ff
+/** Honest clients open windows by a good part of what they are. */
+const SMALL_UPDATE_BYTES = 512
 
 /** RFC 9113 §6.5: what the client wants, in `bytes[from, to)`. */
 export function takeSettings(
@@ -45,6 +47,8 @@ export function takeSettings(
 /** RFC 9113 §6.9: the client takes so many bytes more, of a stream or of all. */
 export function takeWindowUpdate(session: Session, id: number, bytes: number): void {
   const stream = session.streams.get(id)
+  // Windows that open by a few bytes make frames of a few bytes (CVE-2019-9511).
+  if (bytes < SMALL_UPDATE_BYTES) session.countCostly()
   if (id > session.lastStream || (bytes === 0 && stream === undefined)) {
     session.end(PROTOCOL_ERROR)
   } else if (id === 0) {
