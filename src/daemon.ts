@@ -34,6 +34,7 @@ import {createResolver} from './control/registry/resolve.ts'
 import {instanceRows} from './control/registry/rows.ts'
 import {builtInSocket, openRegistry} from './control/registry.ts'
 import {createReloads} from './control/reloads.ts'
+import {createThroughput} from './control/throughput.ts'
 import {createDataPlane} from './proxy/plane.ts'
 import type {Listeners} from './snapshot/data-plane.ts'
 
@@ -154,6 +155,8 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       counters: {route: plane.routeStats, instance: plane.instanceStats},
       onJudged: reloads.count,
     })
+    const throughput = createThroughput({clock, plane, onLook: look => tell({type: 'traffic', ...look})})
+    scope.defer(() => throughput.close())
     const operations = createOperations(
       settings,
       reconciler,
@@ -163,6 +166,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       () => listeners,
       () => clock.now() - startedMs,
       () => monitor && formatAddress(monitor.address),
+      throughput.recent,
     )
     tell = operations.tell
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())

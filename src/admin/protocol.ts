@@ -51,9 +51,16 @@ export type Status = {
   /** Address of /metrics, /healthz and /readyz; null: they are off. */
   readonly metrics?: string | null
   readonly conditions: readonly Condition[]
-  /** Of all requests of the last seconds; null or left out while nothing is known. */
-  readonly latency?: {readonly p50Ms: number; readonly p99Ms: number} | null
+  /** Of all answers of the last ten seconds; null while there were none. */
+  readonly latency?: Latency | null
+  readonly traffic?: Rates
 }
+
+/** How long half and 99 % of the answers took at the most, to the resolution of the histograms in /metrics. */
+export type Latency = {readonly p50Ms: number; readonly p99Ms: number}
+
+/** Answers of all routes and of none, and those of 500 and above, a second; a mean over so much time. */
+export type Rates = {readonly requestsPerSecond: number; readonly errorsPerSecond: number; readonly overMs: number}
 
 /** A condition is there while it holds, and gone when it does not. */
 export type Condition = {
@@ -240,6 +247,8 @@ export type EventBody =
   | {readonly type: 'status'; readonly status: Status}
   /** Instances whose state has changed, and how many more have than fit; at most one in 250 ms. */
   | {readonly type: 'instances'; readonly changed: readonly InstanceRow[]; readonly more: number}
+  /** Once a second, until a minute after the last answer: rates of that second, latency of ten. */
+  | {readonly type: 'traffic'; readonly traffic: Rates; readonly latency: Latency | null}
   | {readonly type: 'heartbeat'}
 
 export type ErrorBody = {readonly error: {readonly code: string; readonly message: string}}

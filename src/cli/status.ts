@@ -66,6 +66,7 @@ function render(answer: Status, color: boolean): string {
     ['service', listeners.service.join(', ') || 'off'],
     ['metrics', answer.metrics ?? 'off'],
     ['workers', countWorkers(workers)],
+    ['traffic', traffic(answer)],
     ['uptime', formatDuration(Math.floor(answer.uptimeMs / 1000) * 1000)],
   ])
   const table = alignColumns([
@@ -85,6 +86,12 @@ function highlight(color: boolean): (word: string) => string {
 function sentence(state: string, ...rest: readonly string[]): string {
   const detail = rest.filter(Boolean).join(': ')
   return detail ? `${state} (${detail})` : state
+}
+
+function traffic({traffic, latency}: Status): string {
+  if (!traffic) return 'unknown'
+  const rates = `${traffic.requestsPerSecond.toFixed(1)} requests/s, ${traffic.errorsPerSecond.toFixed(1)} errors/s`
+  return latency ? `${rates}, p50 ${latency.p50Ms.toFixed(1)}ms, p99 ${latency.p99Ms.toFixed(1)}ms` : rates
 }
 
 function countWorkers(workers: Status['workers']): string {

@@ -11,6 +11,7 @@ import type {Settings} from './config/settings.ts'
 import {addCondition, joinHealth} from './instance-conditions.ts'
 import type {Instances} from './instances.ts'
 import type {Reconciler} from './reconcile.ts'
+import type {Traffic} from './throughput.ts'
 
 /** What the admin socket answers with, and `tell`: an event for whoever listens; null when it is the status that is another. */
 export function createOperations(
@@ -22,6 +23,7 @@ export function createOperations(
   listeners: () => Listeners,
   uptimeMs: () => number,
   metrics: () => string | null,
+  traffic: () => Traffic,
 ): Operations & {tell(event: EventBody | null): void} {
   const subscribers = new Set<(event: EventBody) => void>()
   const status = (): Status => {
@@ -37,6 +39,7 @@ export function createOperations(
       uptimeMs: uptimeMs(),
       metrics: metrics(),
       conditions,
+      ...traffic(),
     }
   }
   return {

@@ -24,6 +24,7 @@ import {
 import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
 import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
+import {createTally} from '../scoreboard/tally.ts'
 import {sharedNow} from '../scoreboard/time.ts'
 import type {DataPlane, PoolState, WorkerGauges} from '../snapshot/data-plane.ts'
 import type {Pool, Snapshot} from '../snapshot/snapshot.ts'
@@ -49,6 +50,7 @@ export type SharedMemory = Pick<WorkerStart, 'doors' | 'doorsSeed' | 'gauges'> &
     | 'instanceStats'
     | 'latencyOf'
     | 'answersOf'
+    | 'tally'
     | 'durationBoundsMs'
     | 'workerGauges'
   >
@@ -149,6 +151,7 @@ export function createSharedMemory(count: number, countsClients: boolean, clock:
         const slot = boards.routes.find(id ?? UNROUTED)
         return slot === undefined ? null : answers.read(slot)
       },
+      tally: createTally(routes.segments, boards.answers.segments),
       durationBoundsMs: DURATION_BOUNDS_MS,
       workerGauges: index => describeGauges(gaugesOf(gauges, index)),
     },

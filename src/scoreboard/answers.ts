@@ -12,6 +12,9 @@ export const DURATION_BOUNDS_MS: readonly number[] = [
   0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000,
 ]
 
+/** Buckets of a histogram. */
+export const BUCKETS = DURATION_BOUNDS_MS.length + 1
+
 /** Methods that are told apart. */
 export const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other']
 
@@ -93,6 +96,15 @@ export function readAnswers(lanes: readonly Float64Array[], at: number): Answers
   return {counts, buckets, sumMs}
 }
 
+/** Sums the buckets alone into `into`. */
+export function readBuckets(lanes: readonly Float64Array[], slot: number, into: Float64Array): void {
+  const at = answersRecord(slot)
+  into.fill(0)
+  for (const lane of lanes)
+    for (let bucket = 0; bucket < BUCKETS; bucket++)
+      into[bucket] = (into[bucket] as number) + (lane[at + FIRST_BUCKET + bucket] as number)
+}
+
 /** A slot begins anew. */
 export function clearAnswers(lanes: readonly Float64Array[], at: number): void {
   for (const lane of lanes) lane.fill(0, at, at + FIELDS)
@@ -101,7 +113,6 @@ export function clearAnswers(lanes: readonly Float64Array[], at: number): void {
 // ---
 
 const OTHER = 'other'
-const BUCKETS = DURATION_BOUNDS_MS.length + 1
 // In the first cache line is what an answer of up to 50 ms changes, beside its pair.
 const SUM = 0
 const FIRST_BUCKET = 1

@@ -41,6 +41,8 @@ export type DataPlane = {
   latencyOf(key: string): Latency
   /** What a route has answered, or, of null, what was answered without one; null: it has no record yet. */
   answersOf(id: string | null): Answered | null
+  /** What was answered since this was called last, by all routes and without one; for one caller. */
+  tally(): Tally
   /** Upper bounds of the buckets of `answersOf`; a last bucket takes what is slower. */
   readonly durationBoundsMs: readonly number[]
   /** Of the worker with this index. */
@@ -110,6 +112,13 @@ export type Answered = {
   /** Of each bucket by itself. */
   readonly buckets: readonly number[]
   readonly sumMs: number
+}
+
+export type Tally = {
+  /** Of each bucket by itself. */
+  readonly buckets: Float64Array
+  /** Answers of 500 and above. */
+  readonly errors: number
 }
 
 export type WorkerGauges = {

@@ -23,6 +23,8 @@ export type Action =
   | {readonly type: 'absent'; readonly source: Source; readonly atMs: number}
   | {readonly type: 'missing'; readonly actions: readonly string[]}
   | {readonly type: 'outcome'; readonly isOk: boolean; readonly text: string; readonly atMs: number}
+  /** A second has gone by. */
+  | {readonly type: 'tick'; readonly atMs: number}
   | {readonly type: 'resize'; readonly size: Size}
   | {readonly type: 'go'; readonly screen: ScreenName}
   | {readonly type: 'move'; readonly by: Move}

@@ -1,26 +1,34 @@
 // The frame as Ink draws it, and the keys as Ink hears them.
 
 import {Box, Text, type TextProps, useInput} from 'ink'
-import {createElement, memo, type ReactNode} from 'react'
+import {createElement, memo, type ReactNode, useCallback} from 'react'
 import type {Key} from './keys.ts'
-import type {Line, Look, Tone} from './look.ts'
-import type {State} from './state.ts'
-import {frame} from './views/frame.ts'
+import type {Line, Tone} from './look.ts'
+import type {Size} from './state.ts'
 
-export type AppProps = {readonly state: State; readonly look: Look; readonly onKey: (key: Key) => void}
+export type AppProps = {readonly lines: readonly Line[]; readonly size: Size; readonly onKey: (key: Key) => void}
 
-export function App({state, look, onKey}: AppProps): ReactNode {
-  useInput((input, key) => {
-    for (const pressed of keysOf(input, key)) onKey(pressed)
-  })
-  return createElement(Screen, {state, look})
+/** `onKey` is to stay the same: Ink listens anew for another one. */
+export function App({lines, size, onKey}: AppProps): ReactNode {
+  const hear = useCallback(
+    (input: string, key: InkKey) => {
+      for (const pressed of keysOf(input, key)) onKey(pressed)
+    },
+    [onKey],
+  )
+  useInput(hear)
+  return createElement(Screen, {lines, size})
 }
 
 /** The screen without a keyboard. */
-export function Screen({state, look}: Omit<AppProps, 'onKey'>): ReactNode {
-  const {columns, rows} = state.size
-  const lines = frame(state, look).map((line, row) => createElement(LineView, {key: row, line}))
-  return createElement(Box, {flexDirection: 'column', width: columns, height: rows}, lines)
+export function Screen({lines, size: {columns, rows}}: Omit<AppProps, 'onKey'>): ReactNode {
+  const views = lines.map((line, row) => createElement(LineView, {key: row, line}))
+  return createElement(Box, {flexDirection: 'column', width: columns, height: rows}, views)
+}
+
+/** Whether the two would look the same. */
+export function isSameScreen(one: readonly Line[], other: readonly Line[]): boolean {
+  return one.length === other.length && one.every((line, row) => isSameLine(line, other[row] ?? []))
 }
 
 // ---

@@ -1,6 +1,6 @@
 // State and action → the next state. Pure: it asks nobody, and what it is given stays as it was.
 
-import type {Event} from '../admin/protocol.ts'
+import type {Event, Rates} from '../admin/protocol.ts'
 import type {Action, Fetched, Move} from './actions.ts'
 import {lastHelpTop} from './help-lines.ts'
 import {layoutOf} from './layout.ts'
@@ -35,6 +35,8 @@ function step(state: State, action: Action): State {
       const tone = action.isOk ? 'good' : 'bad'
       return notice(withLines(state, [{kind: 'order', tone, text: action.text}], action.atMs), action.text, tone)
     }
+    case 'tick':
+      return state
     case 'resize':
       return {...state, size: action.size}
     case 'go':
@@ -77,6 +79,11 @@ function hear(state: State, event: Event, atMs: number): State {
   switch (event.type) {
     case 'heartbeat':
       return state
+    case 'traffic': {
+      const {traffic, latency} = event
+      const status = state.status && {...state.status, traffic, latency}
+      return {...state, status, rates: withRates(state, traffic)}
+    }
     case 'instances': {
       const changed = new Map(event.changed.map(row => [row.id, row]))
       const {instances} = state.lists
@@ -89,10 +96,25 @@ function hear(state: State, event: Event, atMs: number): State {
       const said = describeStatus(state.status, event.status)
       const again = {kind: 'daemon', tone: 'good', text: 'the daemon answers again'} as const
       const startedMs = atMs - event.status.uptimeMs
-      const live: State = {...state, connection: {kind: 'live'}, status: event.status, startedMs, countedMs: null}
+      const rates = event.status.traffic ? withRates(state, event.status.traffic) : state.rates
+      const live: State = {
+        ...state,
+        connection: {kind: 'live'},
+        status: event.status,
+        startedMs,
+        rates,
+        countedMs: null,
+      }
       return withLines(live, state.connection.kind === 'lost' ? [again, ...said] : said, atMs)
     }
+    default:
+      // Of a later daemon.
+      return state
   }
+}
+
+function withRates({rates}: State, {requestsPerSecond, errorsPerSecond}: Rates): State['rates'] {
+  return {requests: append(rates.requests, requestsPerSecond), errors: append(rates.errors, errorsPerSecond)}
 }
 
 // What was last known stays on the screen, below a banner that says so.
@@ -107,12 +129,7 @@ function take(state: State, {source, rows}: Fetched, atMs: number): State {
   if (source !== 'routes') return {...state, lists: {...state.lists, [source]: rows}}
   const elapsedMs = state.countedMs === null ? null : atMs - state.countedMs
   const routes = measure(rows, state.lists.routes, elapsedMs)
-  const lists = {...state.lists, routes}
-  if (elapsedMs === null) return {...state, lists, countedMs: atMs}
-  const sum = (rate: 'requestRate' | 'errorRate') => routes.reduce((total, row) => total + row[rate], 0)
-  const {requests, errors} = state.rates
-  const rates = {requests: append(requests, sum('requestRate')), errors: append(errors, sum('errorRate'))}
-  return {...state, lists, rates, countedMs: atMs}
+  return {...state, lists: {...state.lists, routes}, countedMs: atMs}
 }
 
 function move(state: State, by: Move): State {

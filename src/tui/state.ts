@@ -77,7 +77,7 @@ export type State = {
   /** When the daemon began, by our clock. */
   readonly startedMs: number
   readonly lists: Lists
-  /** Of all routes together, per second, newest last. */
+  /** Of all answers, per second, newest last. */
   readonly rates: {readonly requests: readonly number[]; readonly errors: readonly number[]}
   /** When the routes were read last; null: rates start anew. */
   readonly countedMs: number | null

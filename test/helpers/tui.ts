@@ -2,13 +2,14 @@
 
 import {renderToString} from 'ink'
 import {createElement} from 'react'
-import type {CertRow, HistoryRow, InstanceRow, RouteRow, Status} from '../../src/admin/protocol.ts'
+import type {CertRow, HistoryRow, InstanceRow, Rates, RouteRow, Status} from '../../src/admin/protocol.ts'
 import type {Action} from '../../src/tui/actions.ts'
 import {Screen} from '../../src/tui/app.ts'
 import {actionOf} from '../../src/tui/keys.ts'
 import {ASCII, UNICODE} from '../../src/tui/look.ts'
 import {reduce} from '../../src/tui/reduce.ts'
 import {initialState, type Size, type State} from '../../src/tui/state.ts'
+import {frame} from '../../src/tui/views/frame.ts'
 
 /** 2026-01-01T12:00:00Z; frames show local time. */
 process.env['TZ'] = 'UTC'
@@ -25,7 +26,11 @@ export const STATUS: Status = {
   ],
   uptimeMs: 11_520_000,
   conditions: [],
+  latency: {p50Ms: 1.8, p99Ms: 24.5},
 }
+
+/** As two readings of the routes in `everything` have it. */
+const TRAFFIC: Rates = {requestsPerSecond: 800, errorsPerSecond: 4, overMs: 1000}
 
 const REFUSAL = 'routes.d/shop.yaml:8: unknown key "targt" in a route'
 /** The same daemon after a commit that cannot be served. */
@@ -88,6 +93,11 @@ export function everything(size: Size): State {
     {type: 'event', event: {seq: 1, at: '', type: 'snapshot', status: STATUS}, atMs: NOON_MS - 1000},
     {type: 'fetched', fetched: {source: 'routes', rows: ROUTES}, atMs: NOON_MS - 1000},
     {type: 'fetched', fetched: {source: 'routes', rows: later}, atMs: NOON_MS},
+    {
+      type: 'event',
+      event: {seq: 2, at: '', type: 'traffic', traffic: TRAFFIC, latency: {p50Ms: 1.8, p99Ms: 24.5}},
+      atMs: NOON_MS,
+    },
     {type: 'fetched', fetched: {source: 'instances', rows: INSTANCES}, atMs: NOON_MS},
     {type: 'fetched', fetched: {source: 'certs', rows: CERTS}, atMs: NOON_MS},
     {type: 'fetched', fetched: {source: 'history', rows: HISTORY}, atMs: NOON_MS},
@@ -112,7 +122,8 @@ export function asked(state: State, keys: string, last: string): Action | null {
 /** The screen as Ink draws it, without colour, and without the blanks at the ends of lines. */
 export function drawn(state: State, isAscii = false): string {
   const look = {glyphs: isAscii ? ASCII : UNICODE}
-  const text = renderToString(createElement(Screen, {state, look}), {columns: state.size.columns})
+  const screen = createElement(Screen, {lines: frame(state, look), size: state.size})
+  const text = renderToString(screen, {columns: state.size.columns})
   return text
     .split('\n')
     .map(line => line.trimEnd())

@@ -30,6 +30,7 @@ function fake(): Fake {
     routes: counted('routes', ROUTES),
     services: counted('services', []),
     instances: counted('instances', INSTANCES),
+    history: counted('history', []),
     config: () => ({revision: null, settings: null, config: null}),
     async drain(id: string, wish: {forMs: number; who: string; why: string}) {
       asked.push(`drain ${id} ${wish.forMs} ${wish.who} ${wish.why}`)
@@ -58,15 +59,27 @@ async function serve(folder: Folder, operations: Operations) {
 
 function follow(folder: Folder, wanted: readonly Source[]) {
   const actions: Action[] = []
+  let looks = 0
+  let laterMs = 0
   const feed = startFeed({
     client: createAdminClient(folder.at('a.sock')),
     dispatch: action => actions.push(action),
-    wanted: () => wanted,
-    now: () => performance.timeOrigin + performance.now(),
+    wanted: () => {
+      looks++
+      return wanted
+    },
+    now: () => performance.timeOrigin + performance.now() + laterMs,
   })
   folder.scope.defer(() => feed.close())
   const saw = (what: string, is: (action: Action) => boolean) => until(what, () => actions.find(is))
-  return {feed, actions, saw}
+  /** Time goes on, and the feed looks what is due. */
+  const pass = async (ms: number) => {
+    laterMs += ms
+    const before = looks
+    feed.wake()
+    await until('a look', () => looks > before + 1)
+  }
+  return {feed, actions, saw, pass}
 }
 
 test(
@@ -81,9 +94,29 @@ test(
     assert.equal(read.fetched, {source: 'routes', rows: ROUTES})
     daemon.tell({type: 'instances', changed: INSTANCES, more: 0})
     await saw('the event', action => action.type === 'event' && action.event.type === 'instances')
-    // On a machine with other work an answer takes long, and the next is asked for later.
+    // It has changed something, so they are read again. On a machine with other work an answer takes long, and the next is asked for later.
     await until('routes once more', () => daemon.asked.filter(name => name === 'routes').length >= 2, 60_000)
     assert.not.ok(daemon.asked.includes('instances'))
+  }),
+)
+
+test(
+  'while nothing goes through nothing is read again, and with the first traffic what counts it is',
+  withFolder(async folder => {
+    const daemon = fake()
+    await serve(folder, daemon.operations)
+    const {saw, pass} = follow(folder, ['routes', 'history'])
+    await saw('history', action => action.type === 'fetched' && action.fetched.source === 'history')
+    const rates = {errorsPerSecond: 0, overMs: 1000}
+    daemon.tell({type: 'traffic', traffic: {...rates, requestsPerSecond: 0}, latency: null})
+    await saw('the event', action => action.type === 'event' && action.event.type === 'traffic')
+    await pass(30_000)
+    assert.equal(daemon.asked, ['routes', 'history'])
+    daemon.tell({type: 'traffic', traffic: {...rates, requestsPerSecond: 3}, latency: {p50Ms: 1, p99Ms: 2}})
+    await until('the routes', () => daemon.asked.length === 3)
+    assert.equal(daemon.asked, ['routes', 'history', 'routes'])
+    await pass(61_000)
+    await until('all of it, because a minute is long', () => daemon.asked.length === 5)
   }),
 )
 

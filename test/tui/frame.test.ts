@@ -70,6 +70,10 @@ test('the pictures of the README', () => {
   const size = {columns: 110, rows: 16}
   matches('docs/tui-routes.txt', everything(size))
   matches('docs/tui-instances.txt', press(everything({columns: 110, rows: 18}), '2j<enter>'))
+  matches('docs/tui-certs.txt', press(everything({columns: 110, rows: 14}), '3'))
+  matches('docs/tui-commits.txt', press(everything({columns: 110, rows: 14}), '4'))
+  matches('docs/tui-traffic.txt', press(everything({columns: 110, rows: 14}), '5'))
+  matches('docs/tui-log.txt', press(stateOf({columns: 110, rows: 14}, refused), '6'))
   matches('docs/tui-refused.txt', stateOf({columns: 110, rows: 20}, refused))
 })
 

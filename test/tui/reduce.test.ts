@@ -2,12 +2,12 @@
 
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
-import type {RouteRow} from '../../src/admin/protocol.ts'
+import type {Event, RouteRow} from '../../src/admin/protocol.ts'
 import type {Action} from '../../src/tui/actions.ts'
 import {chosenId, positionOf} from '../../src/tui/position.ts'
 import {reduce} from '../../src/tui/reduce.ts'
 import {initialState, type LiveRoute, type State} from '../../src/tui/state.ts'
-import {asked, everything, INSTANCES, NOON_MS, press, REFUSED, route, STATUS, stateOf} from '../helpers/tui.ts'
+import {asked, drawn, everything, INSTANCES, NOON_MS, press, REFUSED, route, STATUS, stateOf} from '../helpers/tui.ts'
 
 const SIZE = {columns: 80, rows: 24}
 
@@ -80,7 +80,22 @@ test('rates are what was counted between two readings', () => {
   )
   const [row] = state.lists.routes as readonly LiveRoute[]
   assert.equal([row?.requestRate, row?.errorRate, row?.trend], [100, 0.5, [100]])
-  assert.equal(state.rates, {requests: [100], errors: [0.5]})
+})
+
+test('what goes through all routes is what the daemon says, and an event of a later daemon changes nothing', () => {
+  const traffic = {requestsPerSecond: 812.5, errorsPerSecond: 2, overMs: 1000}
+  const latency = {p50Ms: 0.4, p99Ms: 31}
+  const before = everything(SIZE)
+  const state = reduce(before, {
+    type: 'event',
+    event: {seq: 9, at: '', type: 'traffic', traffic, latency},
+    atMs: NOON_MS + 1000,
+  })
+  assert.equal([state.rates.requests.at(-1), state.rates.errors.at(-1)], [812.5, 2])
+  assert.equal([state.status?.traffic, state.status?.latency], [traffic, latency])
+  assert.match(drawn(state), /requests\/s 813 .* errors\/s 2\.0 {3}p50 0\.4ms {2}p99 31ms/)
+  const unheard = {seq: 10, at: '', type: 'weather'} as unknown as Event
+  assert.equal(reduce(state, {type: 'event', event: unheard, atMs: state.nowMs}), state)
 })
 
 test('a daemon that counts from zero again makes no rate below zero', () => {
@@ -104,6 +119,12 @@ test('what is kept of the past is bounded', () => {
   for (let index = 0; index < 2_000; index++) {
     state = reduce(state, {type: 'outcome', isOk: true, text: `${index}`, atMs: NOON_MS + index})
     if (index % 10 === 0) state = reduce(state, fetched(many.slice(0, 3), NOON_MS + index * 1000))
+    const traffic = {requestsPerSecond: index, errorsPerSecond: 0, overMs: 1000}
+    state = reduce(state, {
+      type: 'event',
+      event: {seq: 2, at: '', type: 'traffic', traffic, latency: null},
+      atMs: NOON_MS,
+    })
   }
   assert.is(state.log.length, 1000)
   assert.is(state.log[0]?.text, '1999')

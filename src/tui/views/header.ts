@@ -17,7 +17,9 @@ export function header(state: State, rows: number, look: Look): readonly Line[] 
 
 // ---
 
-const SPARK_CELLS = 20
+const SPARK_CELLS = {wide: 20, narrow: 8} as const
+/** With fewer columns what is beside the trend is worth more. */
+const WIDE = 100
 
 function subject({status, lists}: State): Line {
   const revision = status?.revision.applied ?? null
@@ -45,7 +47,7 @@ function facts(state: State, look: Look): Line[] {
   const {rates, lists, status, connection} = state
   const {requests, errors} = rates
   const parts: Line[] = [
-    [label('requests/s'), ...rateOf(requests, 'bold', look), trendOf(requests, look)],
+    [label('requests/s'), ...rateOf(requests, 'bold', look), trendOf(requests, state.size.columns, look)],
     [label('errors/s'), ...rateOf(errors, (errors.at(-1) ?? 0) > 0 ? 'bad' : 'plain', look)],
     ...latencyOf(status),
     [label('routes'), span(countOf(lists.routes, look))],
@@ -59,8 +61,14 @@ function facts(state: State, look: Look): Line[] {
       label('workers'),
       span(`${serving}/${status.workers.length}`, serving === status.workers.length ? 'plain' : 'bad'),
     ],
-    [label('up'), span(formatAge(state.nowMs - state.startedMs))],
+    [label('up'), span(formatAge(inSteps(state.nowMs - state.startedMs)))],
   ]
+}
+
+// Seconds that nobody reads would be a frame each.
+function inSteps(ms: number): number {
+  const step = ms < 60_000 ? 10_000 : 60_000
+  return Math.floor(ms / step) * step
 }
 
 function label(text: string): Span {
@@ -72,8 +80,9 @@ function rateOf(values: readonly number[], tone: Tone, {glyphs}: Look): Line {
   return [span(last === undefined ? glyphs.none : formatRate(last), tone)]
 }
 
-function trendOf(values: readonly number[], {glyphs}: Look): Span {
-  return span(` ${sparkline(values, SPARK_CELLS, glyphs)}`, 'accent')
+function trendOf(values: readonly number[], columns: number, {glyphs}: Look): Span {
+  const cells = columns < WIDE ? SPARK_CELLS.narrow : SPARK_CELLS.wide
+  return span(` ${sparkline(values, cells, glyphs)}`, 'accent')
 }
 
 function latencyOf(status: Status | null): Line[] {
