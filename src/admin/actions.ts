@@ -10,6 +10,8 @@ export type Action = (operations: Operations, body: string) => Promise<Outcome<u
 
 const DRAIN_MS = {least: 1_000, unlessGiven: 3_600_000, most: 30 * 86_400_000} as const
 const TEXT_MAX = 500
+/** As in the schema of a service. */
+const WEIGHT_MAX = 1000
 const NO_DURATION = '\'for\' is a duration such as "10m" or "1h30m"'
 const SUSPEND_MAX_MS = 366 * 86_400_000
 
@@ -17,16 +19,12 @@ const SUSPEND_MAX_MS = 366 * 86_400_000
 export function findAction(path: string): Action | null {
   const own = ACTIONS.get(path)
   if (own) return own
-  const [, encoded = '', verb] = /^\/v1\/instances\/([^/]+)\/(drain|undrain)$/.exec(path) ?? []
-  if (verb === undefined) return findCertAction(path)
+  const [, encoded = '', verb = ''] = /^\/v1\/instances\/([^/]+)\/([a-z]+)$/.exec(path) ?? []
+  const steer = STEERING.get(verb)
+  if (steer === undefined) return findCertAction(path)
   const id = decode(encoded)
   if (id === null) return async () => bad(`'${encoded}' is not percent-encoded UTF-8`)
-  return verb === 'drain'
-    ? async (operations, body) => {
-        const wish = readDrainBody(body)
-        return 'refused' in wish ? wish : operations.drain(id, wish)
-      }
-    : operations => operations.undrain(id)
+  return (operations, body) => steer(operations, id, body)
 }
 
 // ---
@@ -49,6 +47,28 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
       return 'refused' in wish ? wish : operations.rollback(wish)
     },
   ],
+])
+
+type Steering = (operations: Operations, id: string, body: string) => Promise<Outcome<unknown>>
+
+/** What can be asked of one instance. */
+const STEERING: ReadonlyMap<string, Steering> = new Map<string, Steering>([
+  [
+    'drain',
+    async (operations, id, body) => {
+      const wish = readDrainBody(body)
+      return 'refused' in wish ? wish : operations.drain(id, wish)
+    },
+  ],
+  ['undrain', (operations, id) => operations.undrain(id)],
+  [
+    'weight',
+    async (operations, id, body) => {
+      const wish = readWeighBody(body)
+      return 'refused' in wish ? wish : operations.weigh(id, wish.weight, wish.terms)
+    },
+  ],
+  ['unweight', (operations, id) => operations.unweigh(id)],
 ])
 
 type Signed = {readonly who: string; readonly why: string}
@@ -95,9 +115,22 @@ type Wish = {readonly forMs: number; readonly who: string; readonly why: string}
 
 function readDrainBody(text: string): Wish | {refused: Refused} {
   const body = parseObject(text)
+  return body === null ? bad('the body is not a JSON object') : readTerms(body, 'for, why and who')
+}
+
+function readWeighBody(text: string): {weight: number; terms: Wish} | {refused: Refused} {
+  const body = parseObject(text)
   if (body === null) return bad('the body is not a JSON object')
+  const {weight, ...others} = body
+  if (typeof weight !== 'number' || !Number.isInteger(weight) || weight < 0 || weight > WEIGHT_MAX)
+    return bad(`'weight' is a whole number from 0 to ${WEIGHT_MAX}`)
+  const terms = readTerms(others, 'weight, for, why and who')
+  return 'refused' in terms ? terms : {weight, terms}
+}
+
+function readTerms(body: Record<string, unknown>, known: string): Wish | {refused: Refused} {
   const {for: duration, why = '', who = '', ...others} = body
-  const wrong = findUnknown(others, 'for, why and who') ?? findBadText({why, who})
+  const wrong = findUnknown(others, known) ?? findBadText({why, who})
   if (wrong !== null) return wrong
   const forMs = duration === undefined ? DRAIN_MS.unlessGiven : typeof duration === 'string' && parseDuration(duration)
   if (typeof forMs !== 'number') return bad(NO_DURATION)

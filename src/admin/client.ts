@@ -28,6 +28,9 @@ import type {
   Suspension,
   SyncAnswer,
   UndrainAnswer,
+  UnweighAnswer,
+  WeighAnswer,
+  WeighBody,
 } from './protocol.ts'
 import {checkSocketPath} from './socket-path.ts'
 
@@ -54,6 +57,8 @@ export type AdminClient = {
   config(): Promise<ConfigDump>
   drain(id: string, body: DrainBody): Promise<DrainAnswer>
   undrain(id: string): Promise<UndrainAnswer>
+  weigh(id: string, body: WeighBody): Promise<WeighAnswer>
+  unweigh(id: string): Promise<UnweighAnswer>
   /** Waits for a fetch, so give the client time. */
   sync(): Promise<SyncAnswer>
   suspend(body: SuspendBody): Promise<Suspension>
@@ -90,6 +95,8 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     history: async () => (await get(socket, '/v1/history', answerMs)) as readonly HistoryRow[],
     drain: async (id, body) => (await post(socket, pathOf(id, 'drain'), body, answerMs)) as DrainAnswer,
     undrain: async id => (await post(socket, pathOf(id, 'undrain'), {}, answerMs)) as UndrainAnswer,
+    weigh: async (id, body) => (await post(socket, pathOf(id, 'weight'), body, answerMs)) as WeighAnswer,
+    unweigh: async id => (await post(socket, pathOf(id, 'unweight'), {}, answerMs)) as UnweighAnswer,
     certs: async () => (await get(socket, '/v1/certs', answerMs)) as readonly CertRow[],
     importCert: async given => (await post(socket, '/v1/certs/import', given, answerMs)) as CertRow,
     exportCert: async (id, withKey) => (await post(socket, '/v1/certs/export', {id, withKey}, answerMs)) as CertExport,
@@ -121,7 +128,7 @@ export async function readIfThere<T>(read: () => Promise<T>): Promise<T | null> 
 
 // ---
 
-function pathOf(id: string, action: 'drain' | 'undrain'): string {
+function pathOf(id: string, action: 'drain' | 'undrain' | 'weight' | 'unweight'): string {
   return `/v1/instances/${encodeURIComponent(id)}/${action}`
 }
 

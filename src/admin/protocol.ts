@@ -6,6 +6,8 @@
 //   GET  /v1/instances                → InstanceRow[]
 //   POST /v1/instances/{id}/drain     → DrainAnswer; its body is a DrainBody or nothing
 //   POST /v1/instances/{id}/undrain   → UndrainAnswer
+//   POST /v1/instances/{id}/weight    → WeighAnswer; its body is a WeighBody
+//   POST /v1/instances/{id}/unweight  → UnweighAnswer
 //   GET  /v1/certs                    → CertRow[]
 //   POST /v1/certs/import             → CertRow; its body is a CertImport
 //   POST /v1/certs/export             → CertExport; {"id": …, "withKey": true}: the only answer that ever has a key in it
@@ -103,7 +105,10 @@ export type InstanceRow = {
   readonly service: string
   readonly url: string
   readonly state: InstanceState
+  /** What it is picked by. */
   readonly weight: number
+  /** What is written; another one while an operator has changed it. */
+  readonly configuredWeight?: number
   /** These count what the address was asked, by all services that have an instance there. */
   readonly inFlight: number
   readonly requests: number
@@ -135,6 +140,18 @@ export type DrainBody = {readonly for?: string; readonly why?: string; readonly 
 export type DrainAnswer = Lease & {readonly service: string; readonly usable: number}
 /** null: it was not drained. */
 export type UndrainAnswer = {readonly id: string; readonly lifted: Lease | null}
+
+/** An instance that is picked by another weight than is written; 0: it gets nothing. */
+export type WeightLease = Lease & {readonly weight: number}
+/** The terms of a DrainBody; `weight` is a whole number from 0 to 1000. */
+export type WeighBody = DrainBody & {readonly weight: number}
+export type WeighAnswer = WeightLease & {
+  readonly configuredWeight: number
+  readonly service: string
+  readonly usable: number
+}
+/** null: it had the weight that is written. */
+export type UnweighAnswer = {readonly id: string; readonly lifted: WeightLease | null}
 
 /** A certificate, or a name that should have one. Never a key. Times are RFC 3339, and null where there is no certificate. */
 export type CertRow = {
@@ -267,6 +284,8 @@ export type Operations = {
   config(): ConfigDump
   drain(id: string, wish: {forMs: number; who: string; why: string}): Promise<Outcome<DrainAnswer>>
   undrain(id: string): Promise<Outcome<UndrainAnswer>>
+  weigh(id: string, weight: number, wish: {forMs: number; who: string; why: string}): Promise<Outcome<WeighAnswer>>
+  unweigh(id: string): Promise<Outcome<UnweighAnswer>>
   history(): readonly HistoryRow[]
   sync(): Promise<SyncAnswer>
   suspend(wish: {until: string | null; who: string; why: string}): Promise<Outcome<Suspension>>

@@ -53,12 +53,16 @@ function ofService(rows: readonly Row[], services: readonly string[], wanted: st
   })
 }
 
+function weightOf({weight, configuredWeight = weight}: Row): string {
+  return weight === configuredWeight ? String(weight) : `${weight} (was ${configuredWeight})`
+}
+
 function render(rows: readonly Row[]): string {
   const cells = rows.map(row => [
     row.id,
     row.service,
     row.state,
-    String(row.weight),
+    weightOf(row),
     ...[row.inFlight, row.requests, row.errors].map(count => String(count ?? '-')),
     row.reason,
   ])

@@ -236,6 +236,27 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./instances-undrain.ts')).instancesUndrain,
   },
   {
+    name: 'instances weight',
+    operands: 'ID WEIGHT',
+    arity: [2, 2],
+    summary: 'give an instance another share of the requests for a while',
+    details:
+      'ID is that of `instances ls`, WEIGHT a whole number from 0 to 1000: its share in proportion to the weights of the\nothers, 0 for nothing. Lasts for an hour unless --for says otherwise, survives a restart of the daemon, is shown by\n`status` as Drift, and ends by itself.',
+    flags: [{name: 'for', value: 'DURATION', summary: 'such as 10m; 1h unless given, 30d at the most'}, WHY],
+    formats: ['text', 'json'],
+    load: async () => (await import('./instances-weight.ts')).instancesWeight,
+  },
+  {
+    name: 'instances unweight',
+    operands: 'ID',
+    arity: [1, 1],
+    summary: 'give an instance the weight again that is written',
+    details: '',
+    flags: [],
+    formats: ['text', 'json'],
+    load: async () => (await import('./instances-unweight.ts')).instancesUnweight,
+  },
+  {
     name: 'certs ls',
     operands: '',
     arity: [0, 0],

@@ -1,7 +1,7 @@
 // The state of one instance, as an operator is told it. The request path decides by the same facts, see proxy/pick.ts.
 
 import {isIP} from 'node:net'
-import type {InstanceState, Lease} from '../admin/protocol.ts'
+import type {InstanceState, Lease, WeightLease} from '../admin/protocol.ts'
 import {formatDuration} from '../base/units.ts'
 import type {ListedMember} from '../router/member-list.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
@@ -17,13 +17,15 @@ export type Observed = {
 export type StateReads = {
   readonly plane: Pick<DataPlane, 'addressesOf' | 'memberState'>
   readonly drainOf: (id: string) => Lease | null
+  readonly weightOf: (id: string) => WeightLease | null
   /** What active health has found; null when it knows nothing of the check. */
   readonly verdictOf: (check: string) => CheckVerdict | null
 }
 
 export type CheckVerdict = {readonly state: 'up' | 'down' | 'unknown'; readonly reason: string}
 
-export function observe({pool, member, instance}: ListedMember, {plane, drainOf, verdictOf}: StateReads): Observed {
+export function observe({pool, member, instance}: ListedMember, reads: StateReads): Observed {
+  const {plane, drainOf, weightOf, verdictOf} = reads
   const lease = drainOf(member.id)
   const {isDown, isDrained, isEjected, ejectedForMs} = plane.memberState(member.key)
   if (lease !== null || isDrained) return {state: 'draining', reason: wordsOf(lease), isUsable: false}
@@ -38,7 +40,8 @@ export function observe({pool, member, instance}: ListedMember, {plane, drainOf,
 
   const isPicked = member.weight > 0 || member.isBackup || pool.members.length === 1
   const isUnknown = member.check !== null && (verdict === null || verdict.state === 'unknown')
-  const reason = isPicked ? verdict?.reason || name.reason : 'its weight is 0'
+  const weighed = wordsOfWeight(weightOf(member.id))
+  const reason = isPicked ? verdict?.reason || name.reason || weighed : weighed || 'its weight is 0'
   return {state: isUnknown ? 'unknown' : 'up', reason, isUsable: isPicked}
 }
 
@@ -53,6 +56,13 @@ function forAnother(ms: number): string {
 
 function wordsOf(lease: Lease | null): string {
   if (lease === null) return 'drained'
-  const {who, until, why} = lease
-  return `drained${who === '' ? '' : ` by ${who}`} until ${until}${why === '' ? '' : `: ${why}`}`
+  return `drained${termsOf(lease)}`
+}
+
+function wordsOfWeight(lease: WeightLease | null): string {
+  return lease === null ? '' : `weighs ${lease.weight}${termsOf(lease)}`
+}
+
+function termsOf({who, until, why}: Lease): string {
+  return `${who === '' ? '' : ` by ${who}`} until ${until}${why === '' ? '' : `: ${why}`}`
 }

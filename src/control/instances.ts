@@ -1,4 +1,5 @@
-// Instances as operators see and steer them: what the data plane knows of each, and the drains that they have ordered.
+// Instances as operators see and steer them: what the data plane knows of each, and the drains and weights that they have
+// ordered. What is served here is what is written; the data plane and the rows have the weights of operators in it.
 
 import type {
   Condition,
@@ -10,6 +11,8 @@ import type {
   ServiceRow,
   Status,
   UndrainAnswer,
+  UnweighAnswer,
+  WeighAnswer,
 } from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
 import {messageOf} from '../base/errors.ts'
@@ -17,24 +20,28 @@ import type {Log} from '../base/log.ts'
 import {describeMember, isService, type ListedMember, listMembers} from '../router/member-list.ts'
 import {withPool} from '../router/with-pool.ts'
 import type {DataPlane} from '../snapshot/data-plane.ts'
-import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
+import type {Instance, Member, Pool, Snapshot} from '../snapshot/snapshot.ts'
 import {nearest} from './config/suggest.ts'
-import {describeDrains, describeUnusable} from './instance-conditions.ts'
+import {addCondition, describeDrains, describeUnusable, describeWeights} from './instance-conditions.ts'
 import {type CheckVerdict, observe} from './instance-state.ts'
 import {type Change, createInstanceWatch} from './instance-watch.ts'
-import {createOverrides, DRAINS_MAX, type DrainWish} from './overrides.ts'
+import {createOverrides, LEASES_MAX, type LeaseWish} from './overrides.ts'
+import {instancesOf, reweigh, reweighPool} from './weights.ts'
 
 export type Instances = {
-  /** Reads the drains of an earlier run; before the first `apply`. */
+  /** Reads the leases of an earlier run; before the first `apply`. */
   load(): Promise<void>
-  /** Hands a snapshot to the data plane; an instance that is drained is so from its first moment on. */
+  /** Hands a snapshot to the data plane; what is drained or weighed differently is so from its first moment on. */
   apply(snapshot: Snapshot): Promise<void>
   /** Gives one pool other members, as DataPlane.setPool does. */
   setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
   services(): ServiceRow[]
   instances(): InstanceRow[]
-  drain(id: string, wish: DrainWish): Promise<Outcome<DrainAnswer>>
+  drain(id: string, wish: LeaseWish): Promise<Outcome<DrainAnswer>>
   undrain(id: string): Promise<Outcome<UndrainAnswer>>
+  /** Resolves when every worker goes by the weight. */
+  weigh(id: string, weight: number, wish: LeaseWish): Promise<Outcome<WeighAnswer>>
+  unweigh(id: string): Promise<Outcome<UnweighAnswer>>
   /** Degraded while a service has no usable instance. */
   health(): Status['health']
   /** What operators have changed, and that it is not what the configuration says; null for nothing. */
@@ -68,8 +75,12 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
   /** Members that the data plane was told are drained. */
   let gated: ReadonlySet<string> = new Set()
   let degraded = ''
+  /** Weights that the data plane was told, by id. */
+  let weighed: ReadonlyMap<string, number> = new Map()
+  let weighing: Promise<void> = Promise.resolve()
   const overrides = createOverrides({state, clock, log, onChange: () => followLeases()})
-  const reads = {plane, verdictOf, drainOf: overrides.drainOf}
+  const {weightOf} = overrides
+  const reads = {plane, verdictOf, drainOf: overrides.drainOf, weightOf}
   const watch = createInstanceWatch({clock, observe: listed => observe(listed, reads), onChange: tell})
 
   // Gates are closed before the first request can come, and opened when the last one has.
@@ -86,13 +97,28 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
     } finally {
       served = effective.at(-1) ?? served
       setGates()
-      watch.serve(served)
+      watch.serve(reweigh(served, weightOf))
     }
   }
 
   function followLeases(): void {
     setGates()
+    weighing = weighing
+      .then(followWeights)
+      .catch(error => log.error('weights could not be changed', {why: messageOf(error)}))
     onChange(null)
+  }
+
+  // Pools whose weights are others; a snapshot that comes meanwhile has them already.
+  async function followWeights(): Promise<void> {
+    const now = new Map(overrides.weights().map(({id, weight}) => [id, weight]))
+    const before = weighed
+    weighed = now
+    const isOther = ({id}: Member) => now.get(id) !== before.get(id)
+    const world = effective.at(-1) ?? served
+    const pools = world.pools.filter(({members}) => members.some(isOther))
+    await Promise.all(pools.map(pool => plane.setPool(reweighPool(pool, weightOf), instancesOf(pool, world.instances))))
+    watch.serve(reweigh(served, weightOf))
   }
 
   // A member that is gone is forgotten, so that it does not come back drained when its lease has ended meanwhile.
@@ -123,7 +149,24 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
     const {meanMs} = plane.latencyOf(listed.instance.key)
     const latencyMs = meanMs === null ? null : Math.round(meanMs * 1000) / 1000
     const lastChange = watch.lastChangeOf(listed.member.key)
-    return {...describeMember(listed), state, inFlight, requests, errors, latencyMs, lastChange, reason}
+    const configuredWeight = writtenWeightOf(listed)
+    return {
+      ...describeMember(listed),
+      configuredWeight,
+      state,
+      inFlight,
+      requests,
+      errors,
+      latencyMs,
+      lastChange,
+      reason,
+    }
+  }
+
+  function writtenWeightOf({pool, member}: ListedMember): number {
+    if (weightOf(member.id) === null) return member.weight
+    const written = served.pools.find(({key}) => key === pool.key)?.members.find(({key}) => key === member.key)
+    return written?.weight ?? member.weight
   }
 
   function usableOf(service: string): number {
@@ -132,9 +175,11 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
 
   return {
     load: () => overrides.load(),
-    apply: snapshot => handOver(snapshot, () => plane.apply(snapshot)),
+    apply: snapshot => handOver(snapshot, () => plane.apply(reweigh(snapshot, weightOf))),
     setPool: (pool, instances) =>
-      handOver(withPool(effective.at(-1) ?? served, pool, instances), () => plane.setPool(pool, instances)),
+      handOver(withPool(effective.at(-1) ?? served, pool, instances), () =>
+        plane.setPool(reweighPool(pool, weightOf), instances),
+      ),
     services() {
       const observed = Map.groupBy(watch.observeAll(), ([{pool}]) => pool)
       return served.pools.filter(isService).map(pool => {
@@ -148,9 +193,8 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
       const all = listMembers(served)
       const listed = all.find(({member}) => member.id === id)
       if (listed === undefined) return unknown(id, all.map(idOf))
-      if (overrides.drainOf(id) === null && overrides.drains().length >= DRAINS_MAX) {
-        const message = `${DRAINS_MAX} instances are drained already; undrain others first`
-        return {refused: {status: 409, code: 'too-many', message}}
+      if (overrides.drainOf(id) === null && overrides.drains().length >= LEASES_MAX) {
+        return tooMany(`${LEASES_MAX} instances are drained already; undrain others first`)
       }
       try {
         const lease = await overrides.drain(id, wish)
@@ -169,19 +213,49 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
         return unwritable(`'${id}' is not drained any more, but would be after a restart`, error)
       }
     },
+    async weigh(id, weight, wish) {
+      const all = listMembers(served)
+      const listed = all.find(({member}) => member.id === id)
+      if (listed === undefined) return unknown(id, all.map(idOf))
+      if (weightOf(id) === null && overrides.weights().length >= LEASES_MAX) {
+        return tooMany(`${LEASES_MAX} instances have another weight already; unweigh others first`)
+      }
+      try {
+        const lease = await overrides.weigh(id, weight, wish)
+        await weighing
+        const service = listed.pool.name
+        return {answer: {...lease, configuredWeight: listed.member.weight, service, usable: usableOf(service)}}
+      } catch (error) {
+        return unwritable(`'${id}' has its weight, because a restart would forget another`, error)
+      }
+    },
+    async unweigh(id) {
+      const known = [...listMembers(served).map(idOf), ...overrides.weights().map(lease => lease.id)]
+      if (!known.includes(id)) return unknown(id, known)
+      try {
+        const lifted = await overrides.unweigh(id)
+        await weighing
+        return {answer: {id, lifted}}
+      } catch (error) {
+        return unwritable(`'${id}' has its own weight again, but would not after a restart`, error)
+      }
+    },
     health() {
       const message = describeUnusable(watch.unusable())
       return {state: message === '' ? 'Healthy' : 'Degraded', message}
     },
     drift() {
-      const leases = overrides.drains()
-      if (leases.length === 0) return null
+      const [drains, weights] = [overrides.drains(), overrides.weights()]
+      if (drains.length + weights.length === 0) return null
       const ids = new Set(listMembers(served).map(idOf))
-      return describeDrains(leases, id => ids.has(id))
+      const isThere = (id: string) => ids.has(id)
+      const drained = drains.length === 0 ? [] : [describeDrains(drains, isThere)]
+      return addCondition(drained, weights.length === 0 ? null : describeWeights(weights, isThere))[0] ?? null
     },
-    close() {
+    async close() {
       watch.close()
-      return overrides.close()
+      await overrides.close()
+      await weighing
     },
   }
 }
@@ -194,6 +268,10 @@ function idOf({member}: ListedMember): string {
 
 function unknown(id: string, known: readonly string[]): {refused: Refused} {
   return {refused: {status: 404, code: 'not-found', message: `there is no instance '${id}'${hintFor(id, known)}`}}
+}
+
+function tooMany(message: string): {refused: Refused} {
+  return {refused: {status: 409, code: 'too-many', message}}
 }
 
 function unwritable(what: string, error: unknown): {refused: Refused} {

@@ -49,6 +49,8 @@ export function createOperations(
     instances: instances.instances,
     drain: instances.drain,
     undrain: instances.undrain,
+    weigh: instances.weigh,
+    unweigh: instances.unweigh,
     certs: certificates,
     history: () => reconciler.operator.history(),
     async sync() {

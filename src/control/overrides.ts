@@ -1,14 +1,14 @@
-// What an operator has changed by hand, each change a lease: it carries who, why and until when, survives a restart, and
-// ends by itself. Known by the id of the instance, so that it holds of an instance that a reload brings back.
-//
-//   <state>/overrides.json     {version, drains: [{id, since, until, who, why}]}
+// What operators have changed by hand, each change a lease: it carries who, why and until when, survives a restart, and
+// ends by itself. Known by the id of the instance, so that it holds of an instance that a reload brings back. Kept in
+// <state>/overrides.json.
 
 import {join} from 'node:path'
-import type {Lease} from '../admin/protocol.ts'
+import type {Lease, WeightLease} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
 import {messageOf} from '../base/errors.ts'
 import {readTextIfExists, writeAtomic} from '../base/files.ts'
 import type {Log} from '../base/log.ts'
+import {LEASE_MAX_MS, readLeases, writeLeases} from './overrides-file.ts'
 
 export type Overrides = {
   /** Reads what an earlier run has left. Never throws: what cannot be read is said and holds no longer. */
@@ -17,14 +17,19 @@ export type Overrides = {
   drains(): readonly Lease[]
   drainOf(id: string): Lease | null
   /** Resolves when the drain is on the disk and holds; throws what the file system throws, and then it does not hold. */
-  drain(id: string, wish: DrainWish): Promise<Lease>
+  drain(id: string, wish: LeaseWish): Promise<Lease>
   /** Resolves with the lease that was lifted, null when there was none; throws like `drain`, but it is lifted all the same. */
   undrain(id: string): Promise<Lease | null>
+  /** As for drains. */
+  weights(): readonly WeightLease[]
+  weightOf(id: string): WeightLease | null
+  weigh(id: string, weight: number, wish: LeaseWish): Promise<WeightLease>
+  unweigh(id: string): Promise<WeightLease | null>
   /** Resolves when nothing is being written any more. */
   close(): Promise<void>
 }
 
-export type DrainWish = {readonly forMs: number; readonly who: string; readonly why: string}
+export type LeaseWish = {readonly forMs: number; readonly who: string; readonly why: string}
 
 export type OverridesParts = {
   readonly state: string
@@ -34,18 +39,16 @@ export type OverridesParts = {
   readonly onChange: () => void
 }
 
-/** Drains at one time. */
-export const DRAINS_MAX = 1000
-/** The longest lease; longer ones are cut. */
-export const DRAIN_MAX_MS = 30 * 86_400_000
+/** Drains at one time, and weights. */
+export const LEASES_MAX = 1000
 
-const VERSION = 1
 /** A timer of Node takes 2^31 ms at the most. */
 const TIMER_MAX_MS = 86_400_000
 
 export function createOverrides({state, clock, log, onChange}: OverridesParts): Overrides {
   const path = join(state, 'overrides.json')
-  let held: ReadonlyMap<string, Lease> = new Map()
+  const drains = shelfOf<Lease>('a drain')
+  const weights = shelfOf<WeightLease>('another weight')
   let writing: Promise<unknown> = Promise.resolve()
   let cancelExpiry = () => {}
   let closed = false
@@ -57,12 +60,16 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
     return mine
   }
 
-  async function save(leases: ReadonlyMap<string, Lease>): Promise<void> {
-    await writeAtomic(path, `${JSON.stringify({version: VERSION, drains: [...leases.values()]}, null, 1)}\n`)
+  async function save<L extends Lease>(changed: Shelf<L>, next: ReadonlyMap<string, L>): Promise<void> {
+    const drained = Object.is(changed, drains) ? (next as ReadonlyMap<string, Lease>) : drains.held
+    const weighed = Object.is(changed, weights)
+      ? (next as ReadonlyMap<string, Lease> as typeof weights.held)
+      : weights.held
+    await writeAtomic(path, writeLeases({drains: [...drained.values()], weights: [...weighed.values()]}))
   }
 
-  function hold(leases: ReadonlyMap<string, Lease>): void {
-    held = leases
+  function hold<L extends Lease>(shelf: Shelf<L>, leases: ReadonlyMap<string, L>): void {
+    shelf.held = leases
     if (closed) return
     schedule()
     onChange()
@@ -70,24 +77,65 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
 
   function schedule(): void {
     cancelExpiry()
-    if (held.size === 0) return
-    const nextMs = Math.min(...[...held.values()].map(({until}) => Date.parse(until)))
-    cancelExpiry = clock.after(Math.min(TIMER_MAX_MS, Math.max(0, nextMs - clock.now())), expire)
+    const ends = [...drains.held.values(), ...weights.held.values()].map(({until}) => Date.parse(until))
+    if (ends.length === 0) return
+    const waitMs = ends.reduce((least, end) => Math.min(least, end)) - clock.now()
+    cancelExpiry = clock.after(Math.min(TIMER_MAX_MS, Math.max(0, waitMs)), expire)
   }
 
   // What has ended stays in the file until the next change: whoever reads it looks at the time.
   function expire(): void {
-    const ended = [...held.values()].filter(lease => !isInForce(lease))
-    if (ended.length === 0) {
-      schedule()
-      return
+    schedule()
+    for (const shelf of [drains, weights] as readonly Shelf<Lease>[]) {
+      const ended = [...shelf.held.values()].filter(lease => !isInForce(lease))
+      if (ended.length === 0) continue
+      for (const {id, who, why} of ended) log.info(`${shelf.name} has ended`, {instance: id, who, why})
+      hold(shelf, new Map([...shelf.held].filter(([, lease]) => isInForce(lease))))
     }
-    for (const {id, who, why} of ended) log.info('a drain has ended', {instance: id, who, why})
-    hold(new Map([...held].filter(([, lease]) => isInForce(lease))))
   }
 
   function isInForce({until}: Lease): boolean {
     return Date.parse(until) > clock.now()
+  }
+
+  function restore<L extends Lease>(shelf: Shelf<L>, leases: readonly L[]): void {
+    const valid = leases.filter(isInForce).slice(0, LEASES_MAX)
+    if (valid.length === 0) return
+    hold(shelf, new Map(valid.map(lease => [lease.id, lease])))
+    for (const {id, until, who, why} of valid) log.info(`${shelf.name} goes on`, {instance: id, until, who, why})
+  }
+
+  function begin(id: string, {forMs, who, why}: LeaseWish): Lease {
+    const nowMs = clock.now()
+    return {id, since: rfc3339(nowMs), until: rfc3339(nowMs + Math.min(forMs, LEASE_MAX_MS)), who, why}
+  }
+
+  const put = <L extends Lease>(shelf: Shelf<L>, make: () => L) =>
+    inTurn(async () => {
+      const lease = make()
+      const next = new Map(shelf.held).set(lease.id, lease)
+      await save(shelf, next)
+      hold(shelf, next)
+      const {id, ...said} = lease
+      log.info(`${shelf.name} begins`, {instance: id, ...said})
+      return lease
+    })
+
+  const lift = <L extends Lease>(shelf: Shelf<L>, id: string) =>
+    inTurn(async () => {
+      const lease = shelf.held.get(id)
+      if (lease === undefined) return null
+      const next = new Map(shelf.held)
+      next.delete(id)
+      hold(shelf, next)
+      log.info(`${shelf.name} is lifted`, {instance: id})
+      await save(shelf, next)
+      return lease
+    })
+
+  const find = <L extends Lease>(shelf: Shelf<L>, id: string): L | null => {
+    const lease = shelf.held.get(id)
+    return lease !== undefined && isInForce(lease) ? lease : null
   }
 
   return {
@@ -95,40 +143,24 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
       try {
         const text = await readTextIfExists(path)
         if (text === null) return
-        const leases = readLeases(text, clock.now()).filter(isInForce).slice(0, DRAINS_MAX)
-        hold(new Map(leases.map(lease => [lease.id, lease])))
-        for (const {id, until, who, why} of leases) log.info('a drain goes on', {instance: id, until, who, why})
+        const read = readLeases(text, clock.now())
+        restore(drains, read.drains)
+        restore(weights, read.weights)
       } catch (error) {
-        log.error('the drains of an earlier run cannot be read and hold no longer', {file: path, why: messageOf(error)})
+        log.error('what operators ordered in an earlier run cannot be read and holds no longer', {
+          file: path,
+          why: messageOf(error),
+        })
       }
     },
-    drains: () => [...held.values()].filter(isInForce),
-    drainOf(id) {
-      const lease = held.get(id)
-      return lease !== undefined && isInForce(lease) ? lease : null
-    },
-    drain: (id, {forMs, who, why}) =>
-      inTurn(async () => {
-        const nowMs = clock.now()
-        const untilMs = nowMs + Math.min(forMs, DRAIN_MAX_MS)
-        const lease = {id, since: rfc3339(nowMs), until: rfc3339(untilMs), who, why}
-        const next = new Map(held).set(id, lease)
-        await save(next)
-        hold(next)
-        log.info('drained', {instance: id, until: lease.until, who, why})
-        return lease
-      }),
-    undrain: id =>
-      inTurn(async () => {
-        const lease = held.get(id)
-        if (lease === undefined) return null
-        const next = new Map(held)
-        next.delete(id)
-        hold(next)
-        log.info('no longer drained', {instance: id})
-        await save(next)
-        return lease
-      }),
+    drains: () => [...drains.held.values()].filter(isInForce),
+    drainOf: id => find(drains, id),
+    drain: (id, wish) => put(drains, () => begin(id, wish)),
+    undrain: id => lift(drains, id),
+    weights: () => [...weights.held.values()].filter(isInForce),
+    weightOf: id => find(weights, id),
+    weigh: (id, weight, wish) => put(weights, () => ({...begin(id, wish), weight})),
+    unweigh: id => lift(weights, id),
     async close() {
       closed = true
       cancelExpiry()
@@ -139,30 +171,13 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
 
 // ---
 
+/** Leases of one kind, by the id of their instance. */
+type Shelf<L extends Lease> = {readonly name: string; held: ReadonlyMap<string, L>}
+
+function shelfOf<L extends Lease>(name: string): Shelf<L> {
+  return {name, held: new Map()}
+}
+
 function rfc3339(ms: number): string {
   return new Date(ms).toISOString()
-}
-
-// Written by this program, but perhaps by another version of it, or on a machine whose clock was wrong.
-function readLeases(text: string, nowMs: number): Lease[] {
-  const value: unknown = JSON.parse(text)
-  if (!isRecord(value) || value['version'] !== VERSION || !Array.isArray(value['drains'])) {
-    throw new Error(`it is not of version ${VERSION}`)
-  }
-  return value['drains'].map(entry => readLease(entry, nowMs))
-}
-
-function readLease(value: unknown, nowMs: number): Lease {
-  if (!isRecord(value)) throw new Error('a drain is not an object')
-  const {id, since, until, who, why} = value
-  const texts = [id, since, until, who, why]
-  if (!texts.every(entry => typeof entry === 'string') || Number.isNaN(Date.parse(String(until)))) {
-    throw new Error('a drain lacks id, since, until, who or why')
-  }
-  const untilMs = Math.min(Date.parse(String(until)), nowMs + DRAIN_MAX_MS)
-  return {id: String(id), since: String(since), until: rfc3339(untilMs), who: String(who), why: String(why)}
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }

@@ -2,18 +2,18 @@
 
 import {parseDuration} from '../base/units.ts'
 import type {Action} from './actions.ts'
-import {type Order, plainOrder, renew, rollback, suspend, undrain} from './orders.ts'
+import {type Order, plainOrder, renew, rollback, suspend, undrain, unweigh} from './orders.ts'
 import {chosenId} from './position.ts'
 import type {ScreenName, State} from './state.ts'
 
 export type Command = {
   readonly name: string
   /** What may stand behind it. */
-  readonly operand: '' | '[ID]' | '[REVISION]'
+  readonly operand: '' | '[ID]' | '[ID] WEIGHT' | '[REVISION]'
   readonly summary: string
   /** Whether the daemon has to know it. */
   readonly isOrder: boolean
-  readonly run: (state: State, operand: string) => Action
+  readonly run: (state: State, operand: string, next: string) => Action
 }
 
 export const COMMANDS: readonly Command[] = [
@@ -23,7 +23,7 @@ export const COMMANDS: readonly Command[] = [
     operand: '[ID]',
     summary: 'give an instance no new requests for a while',
     isOrder: true,
-    run: (state, operand) => withId(state, 'instances', operand, id => askDrain(id)),
+    run: (state, operand) => withId(state, 'instances', operand, id => askLease(id, null)),
   },
   {
     name: 'undrain',
@@ -31,6 +31,24 @@ export const COMMANDS: readonly Command[] = [
     summary: 'give a drained instance requests again',
     isOrder: true,
     run: (state, operand) => withId(state, 'instances', operand, id => sure(undrain(id), `undrain ${id}?`)),
+  },
+  {
+    name: 'weight',
+    operand: '[ID] WEIGHT',
+    summary: 'give an instance another share for a while',
+    isOrder: true,
+    run: (state, operand, next) => {
+      const [id, weight] = next === '' ? ['', operand] : [operand, next]
+      if (!isWeight(weight)) return refuse(`'${weight}' is not a weight from 0 to 1000`)
+      return withId(state, 'instances', id, chosen => askLease(chosen, Number(weight)))
+    },
+  },
+  {
+    name: 'unweight',
+    operand: '[ID]',
+    summary: 'give an instance its own weight again',
+    isOrder: true,
+    run: (state, operand) => withId(state, 'instances', operand, id => sure(unweigh(id), `unweight ${id}?`)),
   },
   {
     name: 'renew',
@@ -76,27 +94,33 @@ export function candidates(text: string): readonly Command[] {
 
 /** What the line asks for; a notice when it asks for nothing that there is. The first letters of a command are enough. */
 export function actionOfCommand(state: State, text: string): Action {
-  const [word = '', operand = '', ...more] = text.trim().split(/ +/)
+  const [word = '', operand = '', next = '', ...more] = text.trim().split(/ +/)
   if (word === '') return {type: 'prompt', prompt: null}
   const found = COMMANDS.find(({name}) => name === word)
   const [first, ...others] = candidates(word)
   const command = found ?? (others.length === 0 ? first : undefined)
   if (first === undefined) return refuse(`there is no command '${word}'`)
   if (command === undefined) return refuse(`'${word}' may be ${[first, ...others].map(({name}) => name).join(' or ')}`)
-  if (more.length > 0 || (operand !== '' && command.operand === ''))
+  const given = [operand, next, ...more].filter(Boolean).length
+  if (given > command.operand.split(' ').filter(Boolean).length)
     return refuse(`usage: ${`${command.name} ${command.operand}`.trim()}`)
   if (command.isOrder && state.missing.has(command.name))
     return refuse(`${command.name} is not available by this daemon`)
-  return command.run(state, operand)
+  return command.run(state, operand, next)
 }
 
-/** Asks for how long first. */
-export function askDrain(id: string): Action {
-  return {type: 'prompt', prompt: {kind: 'drain', step: 'for', id, for: '', text: '10m'}}
+/** Asks for how long first: a drain, or with a weight that. */
+export function askLease(id: string, weight: number | null): Action {
+  return {type: 'prompt', prompt: {kind: 'lease', weight, step: 'for', id, for: '', text: '10m'}}
 }
 
-/** Whether a drain may last that long. */
-export function isDrainTime(text: string): boolean {
+/** 'drain orders@10.0.0.1:8080', 'weight orders@10.0.0.1:8080 3' */
+export function nameOfLease({id, weight}: {readonly id: string; readonly weight: number | null}): string {
+  return weight === null ? `drain ${id}` : `weight ${id} ${weight}`
+}
+
+/** Whether a lease may last that long. */
+export function isLeaseTime(text: string): boolean {
   const ms = parseDuration(text)
   return ms !== null && ms >= 1000
 }
@@ -125,6 +149,10 @@ function order(name: string, summary: string, make: (state: State) => Order): Co
 
 function goTo(screen: ScreenName, summary: string): Command {
   return {name: screen, operand: '', summary, isOrder: false, run: () => ({type: 'go', screen})}
+}
+
+function isWeight(text: string): boolean {
+  return /^\d{1,4}$/.test(text) && Number(text) <= 1000
 }
 
 function withId(state: State, screen: ScreenName, operand: string, act: (id: string) => Action): Action {

@@ -1,8 +1,8 @@
 // Keys → what they ask for. The table is also what '?' shows.
 
 import type {Action} from './actions.ts'
-import {actionOfCommand, askDrain, candidates, isDrainTime, leave, refuse, sure} from './commands.ts'
-import {drain, undrain} from './orders.ts'
+import {actionOfCommand, askLease, candidates, isLeaseTime, leave, nameOfLease, refuse, sure} from './commands.ts'
+import {drain, undrain, weigh} from './orders.ts'
 import {chosenId} from './position.ts'
 import {type Prompt, SCREEN_NAMES, type State} from './state.ts'
 
@@ -42,6 +42,7 @@ export const BINDINGS: readonly Binding[] = [
   {keys: [':'], summary: 'a command', hint: 'command', run: () => ask({kind: 'command', text: ''})},
   {keys: ['d'], summary: 'drain the instance', run: drainChosen},
   {keys: ['u'], summary: 'undrain the instance', run: undrainChosen},
+  {keys: ['w'], summary: 'weigh the instance', run: weighChosen},
   {keys: ['?'], summary: 'this text', hint: 'help', run: state => ({type: 'help', isOpen: state.helpTop === null})},
   {keys: ['escape'], summary: 'back', run: back},
   {keys: ['q', 'ctrl-c'], summary: 'leave', hint: 'quit', run: leave},
@@ -80,12 +81,17 @@ function back(state: State): Action | null {
 
 function drainChosen(state: State): Action | null {
   const id = state.screen === 'instances' ? chosenId(state) : null
-  return id === null ? null : askDrain(id)
+  return id === null ? null : askLease(id, null)
 }
 
 function undrainChosen(state: State): Action | null {
   const id = state.screen === 'instances' ? chosenId(state) : null
   return id === null ? null : sure(undrain(id), `undrain ${id}?`)
+}
+
+function weighChosen(state: State): Action | null {
+  const id = state.screen === 'instances' ? chosenId(state) : null
+  return id === null ? null : ask({kind: 'command', text: `weight ${id} `})
 }
 
 function answer(state: State, prompt: Prompt, key: Key): Action | null {
@@ -110,12 +116,16 @@ function giveUp({before}: Extract<Prompt, {kind: 'filter'}>): Action {
 function submit(state: State, prompt: Exclude<Prompt, {kind: 'sure'}>): Action {
   if (prompt.kind === 'filter') return {type: 'filter', text: prompt.text}
   if (prompt.kind === 'command') return actionOfCommand(state, prompt.text)
-  const {id, text} = prompt
+  const {id, weight, text} = prompt
   if (prompt.step === 'why') {
-    return sure(drain(id, prompt.for, text, state.operator), `drain ${id} for ${prompt.for}?${warningOf(state, id)}`)
+    const {operator} = state
+    const order =
+      weight === null ? drain(id, prompt.for, text, operator) : weigh(id, weight, prompt.for, text, operator)
+    const warning = weight === null || weight === 0 ? warningOf(state, id) : ''
+    return sure(order, `${nameOfLease(prompt)} for ${prompt.for}?${warning}`)
   }
-  if (!isDrainTime(text)) return refuse(`'${text}' is not a time such as 10m or 1h30m`)
-  return ask({kind: 'drain', step: 'why', id, for: text, text: ''})
+  if (!isLeaseTime(text)) return refuse(`'${text}' is not a time such as 10m or 1h30m`)
+  return ask({...prompt, step: 'why', for: text, text: ''})
 }
 
 function complete(prompt: Extract<Prompt, {kind: 'command'}>): Action | null {

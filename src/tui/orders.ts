@@ -17,6 +17,8 @@ export const ACTION_PATHS: Readonly<Record<string, string>> = {
   rollback: 'rollback',
   drain: 'instances/any/drain',
   undrain: 'instances/any/undrain',
+  weight: 'instances/any/weight',
+  unweight: 'instances/any/unweight',
   renew: 'certs/any/renew',
 }
 
@@ -27,6 +29,15 @@ export function drain(id: string, duration: string, why: string, who: string): O
 
 export function undrain(id: string): Order {
   return {path: `instances/${encodeURIComponent(id)}/undrain`, body: {}, what: `undrain ${id}`}
+}
+
+export function weigh(id: string, weight: number, duration: string, why: string, who: string): Order {
+  const body = {weight, ...(duration !== '' && {for: duration}), why, who}
+  return {path: `instances/${encodeURIComponent(id)}/weight`, body, what: `weight ${id} ${weight}`}
+}
+
+export function unweigh(id: string): Order {
+  return {path: `instances/${encodeURIComponent(id)}/unweight`, body: {}, what: `unweight ${id}`}
 }
 
 export function renew(id: string): Order {

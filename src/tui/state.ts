@@ -58,7 +58,9 @@ export type Prompt =
   | {readonly kind: 'filter'; readonly text: string; readonly before: string}
   | {readonly kind: 'command'; readonly text: string}
   | {
-      readonly kind: 'drain'
+      readonly kind: 'lease'
+      /** The weight that the instance is to have; null: it is to be drained. */
+      readonly weight: number | null
       readonly step: 'for' | 'why'
       readonly id: string
       readonly for: string

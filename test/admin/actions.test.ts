@@ -48,6 +48,14 @@ async function serverIn(folder: Folder): Promise<{socket: string; asked: unknown
       asked.push(['undrain', id])
       return {answer: {id, lifted: null}}
     },
+    async weigh(id, weight, wish) {
+      asked.push(['weigh', id, weight, wish])
+      return {answer: {...LEASE, weight, configuredWeight: 1, service: 'orders', usable: 1}}
+    },
+    async unweigh(id) {
+      asked.push(['unweigh', id])
+      return {answer: {id, lifted: null}}
+    },
   }
   const socket = folder.at('admin.sock')
   folder.scope.own(await createAdminServer({socket, operations, log: silentLog}), server => server.close())
@@ -102,6 +110,26 @@ const BAD: readonly (readonly [body: string, message: RegExp])[] = [
   ['{"fro": "10m"}', /there is no 'fro'/],
   ['{"__proto__": {"for": "10m"}}', /there is no '__proto__'/],
 ]
+
+test(
+  'an instance is given a weight for a while, and nothing that is none',
+  withFolder(async folder => {
+    const {socket, asked} = await serverIn(folder)
+    const client = createAdminClient(socket)
+    const answer = await client.weigh(ID, {weight: 0, for: '10m', why: 'canary', who: 'ada'})
+    assert.equal([answer.weight, answer.configuredWeight], [0, 1])
+    assert.equal(await client.unweigh(ID), {id: ID, lifted: null})
+    const path = `/v1/instances/${encodeURIComponent(ID)}/weight`
+    for (const body of ['', '{}', '{"weight": 1.5}', '{"weight": -1}', '{"weight": 1001}', '{"weight": "3"}']) {
+      assert.match(await post(socket, path, body).then(got => got.body), /'weight' is a whole number from 0 to 1000/)
+    }
+    assert.match((await post(socket, path, '{"weight": 1, "untl": "x"}')).body, /it has weight, for, why and who/)
+    assert.equal(asked, [
+      ['weigh', ID, 0, {forMs: 600_000, who: 'ada', why: 'canary'}],
+      ['unweigh', ID],
+    ])
+  }),
+)
 
 test(
   'a body that is not what it must be is refused, and nothing is drained',

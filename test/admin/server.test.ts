@@ -335,6 +335,8 @@ const quiet: Operations = {
   certs: NO_CERTS,
   drain: async id => ({refused: {status: 404, code: 'not-found', message: `there is no ${id}`}}),
   undrain: async id => ({answer: {id, lifted: null}}),
+  weigh: async id => ({refused: {status: 404, code: 'not-found', message: `there is no ${id}`}}),
+  unweigh: async id => ({answer: {id, lifted: null}}),
   config: () => ({revision: null, settings: {}, config: {}}),
   history: () => [],
   sync: async () => STATUS,

@@ -1,7 +1,13 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {Condition, Lease} from '../../src/admin/protocol.ts'
-import {addCondition, describeDrains, describeUnusable, joinHealth} from '../../src/control/instance-conditions.ts'
+import {
+  addCondition,
+  describeDrains,
+  describeUnusable,
+  describeWeights,
+  joinHealth,
+} from '../../src/control/instance-conditions.ts'
 import {compiled} from '../helpers/written.ts'
 
 const lease = (id: string, since = 1): Lease => ({
@@ -28,9 +34,23 @@ test('drains are told with their ends, those of instances that are gone apart, s
   assert.is(
     told.message,
     '2 instances are drained by an operator: a@1:1 until 2026-01-01T01:00:00.000Z by ada, b@1:1 until 2026-01-01T01:00:00.000Z by ada; ' +
-      '1 instance is drained and not in the configuration any more: gone@1:1 until 2026-01-01T01:00:00.000Z by ada',
+      '1 instance is drained and is not in the configuration any more: gone@1:1 until 2026-01-01T01:00:00.000Z by ada',
   )
   assert.is(told.since, '2026-01-01T00:00:01.000Z')
+})
+
+test('weights that an operator has given are told with what they are', () => {
+  const weights = [
+    {...lease('a@1:1'), weight: 0},
+    {...lease('gone@1:1'), weight: 5},
+  ]
+  const told = describeWeights(weights, id => !id.startsWith('gone'))
+  assert.equal([told.type, told.reason], ['Drift', 'Reweighted'])
+  assert.is(
+    told.message,
+    '1 instance has another weight by an operator: a@1:1 weighs 0 until 2026-01-01T01:00:00.000Z by ada; ' +
+      '1 instance has another weight and is not in the configuration any more: gone@1:1 weighs 5 until 2026-01-01T01:00:00.000Z by ada',
+  )
 })
 
 test('a hundred of a kind are not all named', () => {

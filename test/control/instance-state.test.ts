@@ -17,12 +17,13 @@ const KEPT: Resolved = {addresses: ['10.0.0.1'], reason: 'app: ESERVFAIL, last a
 type Facts = {
   readonly written?: string
   readonly lease?: Lease
+  readonly weighed?: number
   readonly member?: Partial<MemberState>
   readonly name?: Resolved | null
   readonly verdict?: CheckVerdict | null
 }
 
-function observed({written = '', lease, member = {}, name = FOUND, verdict}: Facts) {
+function observed({written = '', lease, weighed, member = {}, name = FOUND, verdict}: Facts) {
   const services = `services: [{slug: s, instances: [{url: "http://app:1"${written}}, "http://10.0.0.9:1"]}]`
   const [first] = listMembers(compiled({'a.yaml': `routes: [{id: x.localhost, service: s}]\n${services}\n`}))
   if (!first) throw new Error('no member')
@@ -32,6 +33,7 @@ function observed({written = '', lease, member = {}, name = FOUND, verdict}: Fac
     {
       plane: {memberState: () => ({...WELL, ...member}), addressesOf: () => name},
       drainOf: () => lease ?? null,
+      weightOf: () => (weighed === undefined ? null : {...LEASE, weight: weighed}),
       verdictOf: () => verdict ?? null,
     },
   )
@@ -40,6 +42,14 @@ function observed({written = '', lease, member = {}, name = FOUND, verdict}: Fac
 const down: CheckVerdict = {state: 'down', reason: 'GET /health: 503'}
 const CASES: readonly (readonly [string, Facts, state: string, isUsable: boolean, reason: string])[] = [
   ['well', {}, 'up', true, ''],
+  ['weighed', {weighed: 5}, 'up', true, 'weighs 5 by ada until 2026-01-01T00:10:00.000Z: new version'],
+  [
+    'weighed to nothing',
+    {weighed: 0, written: ', weight: 0'},
+    'up',
+    false,
+    'weighs 0 by ada until 2026-01-01T00:10:00.000Z: new version',
+  ],
   ['drained', {lease: LEASE}, 'draining', false, 'drained by ada until 2026-01-01T00:10:00.000Z: new version'],
   [
     'drained and down',

@@ -122,6 +122,38 @@ test(
   }),
 )
 
+test(
+  'a weight is a lease beside drains: on the disk before it holds, found by the next start, ended by itself',
+  withFolder(async folder => {
+    const clock = createFakeClock()
+    const first = await started(folder, clock)
+    await first.drain('orders@a:1', WISH)
+    const lease = await first.weigh('orders@a:1', 0, {...WISH, forMs: 900_000})
+    assert.equal([lease.weight, lease.until], [0, '2026-01-01T00:15:00.000Z'])
+    assert.is(await first.unweigh('orders@b:1'), null)
+    const second = await started(folder, clock)
+    assert.equal([second.drains().length, second.weights()], [1, [lease]])
+    await clock.advance(600_000)
+    assert.equal([second.drains(), second.weightOf('orders@a:1')], [[], lease])
+    await clock.advance(300_000)
+    assert.equal([second.weights(), second.weightOf('orders@a:1')], [[], null])
+    await second.weigh('orders@a:1', 7, WISH)
+    assert.is((await second.unweigh('orders@a:1'))?.weight, 7)
+    assert.equal((await started(folder, clock)).weights(), [])
+  }),
+)
+
+test(
+  'drains of a version that knew no weights go on',
+  withFolder(async folder => {
+    const clock = createFakeClock()
+    const drains = [{id: 'a', since: '', until: '2026-01-01T00:10:00.000Z', who: '', why: ''}]
+    await folder.write({'overrides.json': JSON.stringify({version: 1, drains})})
+    const overrides = await started(folder, clock)
+    assert.equal([overrides.drains(), overrides.weights()], [drains, []])
+  }),
+)
+
 const DAMAGED: readonly (readonly [string, string])[] = [
   ['cut off', '{"version": 1, "drains": [{"id": "ord'],
   ['of a later version', '{"version": 2, "drains": []}'],
@@ -140,7 +172,7 @@ for (const [what, text] of DAMAGED) {
         error: message => void said.push(message),
       })
       assert.equal(overrides.drains(), [])
-      assert.equal(said, ['the drains of an earlier run cannot be read and hold no longer'])
+      assert.equal(said, ['what operators ordered in an earlier run cannot be read and holds no longer'])
       await overrides.drain('orders@a:1', WISH)
       assert.match(readFileSync(folder.at('overrides.json'), 'utf8'), /orders@a:1/)
     }),

@@ -152,7 +152,7 @@ test(
     await folder.write({'routes.d/a.yaml': yamlOf([b])})
     await serves(1)
     const drift = operations.status().conditions.find(({type}) => type === 'Drift')
-    assert.match(drift?.message ?? '', /^1 instance is drained and not in the configuration any more: orders@/)
+    assert.match(drift?.message ?? '', /^1 instance is drained and is not in the configuration any more: orders@/)
     await folder.write({'routes.d/a.yaml': yamlOf([a, b])})
     await serves(2)
     assert.equal(new Set(await whoAnswers(folder, port, 10)), new Set(['b']))
@@ -204,6 +204,7 @@ test(
       url: `http://app.test:${origin.port}`,
       state: 'up',
       weight: 1,
+      configuredWeight: 1,
       inFlight: 0,
       requests: 0,
       errors: 0,

@@ -72,6 +72,37 @@ test('/ filters as it is typed, ! inverts, esc takes back, and the filter belong
   assert.is(ids(press(state, '/q<backspace>r1<enter>')).length, 100)
 })
 
+test('w and :weight ask for how long and why, say when nothing would be left, and want a weight', () => {
+  const state = press(everything(SIZE), '2')
+  const order = asked(press(state, 'w0<enter><enter>canary<enter>'), '', 'y')
+  assert.equal(order?.type === 'order' && [order.order.path, order.order.body], [
+    `instances/${encodeURIComponent('orders@10.0.0.1:8080')}/weight`,
+    {weight: 0, for: '10m', why: 'canary', who: 'ada'},
+  ])
+  assert.match(
+    drawn(press(state, 'w0<enter><enter><enter>')),
+    /weight orders@10\.0\.0\.1:8080 0 for 10m\? It is the last/,
+  )
+  assert.match(drawn(press(state, ':weight 7<enter>')), /weight orders@10\.0\.0\.1:8080 7 for: 10m/)
+  assert.match(drawn(press(state, ':weight frontend@10.0.0.8:3000 7<enter>')), /weight frontend@10\.0\.0\.8:3000 7 for/)
+  for (const wrong of ['', ' much', ' 1001', ' a@b 1.5']) {
+    assert.match(drawn(press(state, `:weight${wrong}<enter>`)), /is not a weight from 0 to 1000/)
+  }
+  assert.match(drawn(press(state, ':weight a@b 1 2<enter>')), /usage: weight \[ID\] WEIGHT/)
+  const lifted = asked(press(state, ':unweight<enter>'), '', 'y')
+  assert.match(lifted?.type === 'order' ? lifted.order.path : '', /unweight$/)
+})
+
+test('a weight that an operator has given stands beside the one that is written', () => {
+  const weighed = INSTANCES.map((row, index) => (index === 0 ? {...row, weight: 5, configuredWeight: 1} : row))
+  const state = stateOf(
+    {columns: 160, rows: 24},
+    {type: 'fetched', fetched: {source: 'instances', rows: weighed}, atMs: NOON_MS},
+  )
+  assert.match(drawn(press(state, '2')), /orders@10\.0\.0\.1:8080 .* 5 \(1\) /)
+  assert.match(drawn(press(state, '2<enter>')), /weight +5 \(was 1\)/)
+})
+
 test('rates are what was counted between two readings', () => {
   const first = route('a', 'x', 'f', 1, 100, 10)
   const state = [fetched([first], NOON_MS), fetched([{...first, requests: 300, errors: 11}], NOON_MS + 2000)].reduce(

@@ -15,7 +15,11 @@ export const INSTANCES = screenOf<InstanceRow>({
       order: row => ORDER.indexOf(row.state),
     }),
     column('SERVICE', row => row.service, {width: 8, grow: 1, rank: 5}),
-    column('WEIGHT', row => String(row.weight), {align: 'right', rank: 7, order: row => row.weight}),
+    column('WEIGHT', row => span(weightOf(row), isWeighed(row) ? 'warn' : 'plain'), {
+      align: 'right',
+      rank: 7,
+      order: row => row.weight,
+    }),
     column('IN FLIGHT', row => formatCount(row.inFlight), {align: 'right', rank: 4, order: row => row.inFlight}),
     column('REQUESTS', row => formatCount(row.requests), {align: 'right', rank: 3, order: row => row.requests}),
     column('ERRORS', row => span(formatCount(row.errors), row.errors > 0 ? 'bad' : 'plain'), {
@@ -40,7 +44,7 @@ export const INSTANCES = screenOf<InstanceRow>({
     ['state', row.state],
     ['reason', row.reason || glyphs.none],
     ['since', formatDay(row.lastChange, 'the start')],
-    ['weight', String(row.weight)],
+    ['weight', isWeighed(row) ? `${row.weight} (was ${row.configuredWeight})` : String(row.weight)],
     ['in flight', String(row.inFlight)],
     ['requests', String(row.requests)],
     ['errors', `${row.errors}, ${formatShareOf(row.errors, row.requests)}`],
@@ -54,6 +58,15 @@ export const INSTANCES = screenOf<InstanceRow>({
 
 /** Sorted, what needs a person comes first. */
 const ORDER: readonly InstanceState[] = ['down', 'ejected', 'draining', 'unknown', 'up']
+
+function isWeighed({weight, configuredWeight = weight}: InstanceRow): boolean {
+  return weight !== configuredWeight
+}
+
+// '1 (3)': what it is picked by, and what is written.
+function weightOf(row: InstanceRow): string {
+  return isWeighed(row) ? `${row.weight} (${row.configuredWeight})` : String(row.weight)
+}
 
 function stateOf(state: InstanceState, {glyphs}: Look): Span {
   switch (state) {

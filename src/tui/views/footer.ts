@@ -1,5 +1,6 @@
 // The last line: what is asked for, or what has just happened, or which keys there are.
 
+import {nameOfLease} from '../commands.ts'
 import {BINDINGS} from '../keys.ts'
 import {type Line, type Look, span} from '../look.ts'
 import type {Prompt, State} from '../state.ts'
@@ -34,7 +35,7 @@ function labelOf(prompt: Exclude<Prompt, {kind: 'sure'}>): string {
       return ' /'
     case 'command':
       return ' :'
-    case 'drain':
-      return prompt.step === 'for' ? ` drain ${prompt.id} for: ` : ` drain ${prompt.id}, why: `
+    case 'lease':
+      return prompt.step === 'for' ? ` ${nameOfLease(prompt)} for: ` : ` ${nameOfLease(prompt)}, why: `
   }
 }
