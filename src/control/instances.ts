@@ -97,7 +97,7 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
     } finally {
       served = effective.at(-1) ?? served
       setGates()
-      watch.serve(reweigh(served, weightOf))
+      watch.serve(asOrdered(served))
     }
   }
 
@@ -109,16 +109,22 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
     onChange(null)
   }
 
+  // Nothing is looked through while nobody has ordered anything.
+  function asOrdered<World extends {readonly pools: readonly Pool[]}>(world: World): World {
+    return overrides.weights().length === 0 ? world : reweigh(world, weightOf)
+  }
+
   // Pools whose weights are others; a snapshot that comes meanwhile has them already.
   async function followWeights(): Promise<void> {
     const now = new Map(overrides.weights().map(({id, weight}) => [id, weight]))
     const before = weighed
+    if (now.size === 0 && before.size === 0) return
     weighed = now
     const isOther = ({id}: Member) => now.get(id) !== before.get(id)
     const world = effective.at(-1) ?? served
     const pools = world.pools.filter(({members}) => members.some(isOther))
     await Promise.all(pools.map(pool => plane.setPool(reweighPool(pool, weightOf), instancesOf(pool, world.instances))))
-    watch.serve(reweigh(served, weightOf))
+    watch.serve(asOrdered(served))
   }
 
   // A member that is gone is forgotten, so that it does not come back drained when its lease has ended meanwhile.
@@ -175,7 +181,7 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
 
   return {
     load: () => overrides.load(),
-    apply: snapshot => handOver(snapshot, () => plane.apply(reweigh(snapshot, weightOf))),
+    apply: snapshot => handOver(snapshot, () => plane.apply(asOrdered(snapshot))),
     setPool: (pool, instances) =>
       handOver(withPool(effective.at(-1) ?? served, pool, instances), () =>
         plane.setPool(reweighPool(pool, weightOf), instances),

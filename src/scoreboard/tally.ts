@@ -11,7 +11,7 @@ export type Tally = {
   errors: number
 }
 
-/** Segments in one call, 130,000 routes and 5 ms; of more, each call looks at the next ones. */
+/** Segments in one call, 130,000 routes and 10 ms; of more, each call looks at the next ones. */
 const SEGMENTS_AT_ONCE = 32
 
 /**
