@@ -7,6 +7,7 @@ import {describeMember, listMembers} from '../router/member-list.ts'
 import {askDaemonOrFiles} from './live.ts'
 import {alignColumns} from './table.ts'
 import type {Call} from './verb.ts'
+import {weightInWords} from './words.ts'
 
 /** What nobody serves is not counted. */
 type Row = Omit<InstanceRow, 'inFlight' | 'requests' | 'errors'> & {
@@ -53,16 +54,12 @@ function ofService(rows: readonly Row[], services: readonly string[], wanted: st
   })
 }
 
-function weightOf({weight, configuredWeight = weight}: Row): string {
-  return weight === configuredWeight ? String(weight) : `${weight} (was ${configuredWeight})`
-}
-
 function render(rows: readonly Row[]): string {
   const cells = rows.map(row => [
     row.id,
     row.service,
     row.state,
-    weightOf(row),
+    weightInWords(row),
     ...[row.inFlight, row.requests, row.errors].map(count => String(count ?? '-')),
     row.reason,
   ])

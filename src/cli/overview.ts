@@ -3,6 +3,7 @@
 import {type AdminClient, readIfThere} from '../admin/client.ts'
 import type {CertRow, HistoryRow, InstanceRow, RouteRow, Status} from '../admin/protocol.ts'
 import {alignColumns} from './table.ts'
+import {trafficInWords, weightInWords} from './words.ts'
 
 export type Overview = {
   readonly status: Status
@@ -30,6 +31,7 @@ export function renderOverview({status, routes, instances, certs, history}: Over
     ['revision', revision.applied ?? 'none'],
     ['sync', [sync.state, sync.message].filter(Boolean).join(': ')],
     ['health', [health.state, health.message].filter(Boolean).join(': ')],
+    ['traffic', trafficInWords(status)],
   ]
   const tables = [
     tableOf(
@@ -40,7 +42,7 @@ export function renderOverview({status, routes, instances, certs, history}: Over
     tableOf(
       ['ID', 'SERVICE', 'STATE', 'WEIGHT', 'IN FLIGHT', 'REQUESTS', 'ERRORS', 'REASON'],
       instances.map(row => {
-        return [row.id, row.service, row.state, row.weight, row.inFlight, row.requests, row.errors, row.reason]
+        return [row.id, row.service, row.state, weightInWords(row), row.inFlight, row.requests, row.errors, row.reason]
       }),
       [3, 4, 5, 6],
     ),

@@ -9,6 +9,7 @@ import {alignColumns} from './table.ts'
 import {paint, type Style} from './terminal.ts'
 import type {Call} from './verb.ts'
 import {isWell, type Wish, waitFor} from './wait.ts'
+import {trafficInWords} from './words.ts'
 
 /** Prints the status of the daemon; exit code `unreachable` when there is none to ask. */
 export async function status(call: Call): Promise<ExitCode> {
@@ -66,7 +67,7 @@ function render(answer: Status, color: boolean): string {
     ['service', listeners.service.join(', ') || 'off'],
     ['metrics', answer.metrics ?? 'off'],
     ['workers', countWorkers(workers)],
-    ['traffic', traffic(answer)],
+    ['traffic', trafficInWords(answer)],
     ['uptime', formatDuration(Math.floor(answer.uptimeMs / 1000) * 1000)],
   ])
   const table = alignColumns([
@@ -86,12 +87,6 @@ function highlight(color: boolean): (word: string) => string {
 function sentence(state: string, ...rest: readonly string[]): string {
   const detail = rest.filter(Boolean).join(': ')
   return detail ? `${state} (${detail})` : state
-}
-
-function traffic({traffic, latency}: Status): string {
-  if (!traffic) return 'unknown'
-  const rates = `${traffic.requestsPerSecond.toFixed(1)} requests/s, ${traffic.errorsPerSecond.toFixed(1)} errors/s`
-  return latency ? `${rates}, p50 ${latency.p50Ms.toFixed(1)}ms, p99 ${latency.p99Ms.toFixed(1)}ms` : rates
 }
 
 function countWorkers(workers: Status['workers']): string {

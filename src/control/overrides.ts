@@ -8,7 +8,7 @@ import type {Clock} from '../base/clock.ts'
 import {messageOf} from '../base/errors.ts'
 import {readTextIfExists, writeAtomic} from '../base/files.ts'
 import type {Log} from '../base/log.ts'
-import {LEASE_MAX_MS, readLeases, writeLeases} from './overrides-file.ts'
+import {LEASE_MAX_MS, type Leases, readLeases, writeLeases} from './overrides-file.ts'
 
 export type Overrides = {
   /** Reads what an earlier run has left. Never throws: what cannot be read is said and holds no longer. */
@@ -47,8 +47,8 @@ const TIMER_MAX_MS = 86_400_000
 
 export function createOverrides({state, clock, log, onChange}: OverridesParts): Overrides {
   const path = join(state, 'overrides.json')
-  const drains = shelfOf<Lease>('a drain')
-  const weights = shelfOf<WeightLease>('another weight')
+  const drains = shelfOf<Lease>('drains', 'a drain')
+  const weights = shelfOf<WeightLease>('weights', 'another weight')
   let writing: Promise<unknown> = Promise.resolve()
   let cancelExpiry = () => {}
   let closed = false
@@ -60,12 +60,9 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
     return mine
   }
 
-  async function save<L extends Lease>(changed: Shelf<L>, next: ReadonlyMap<string, L>): Promise<void> {
-    const drained = Object.is(changed, drains) ? (next as ReadonlyMap<string, Lease>) : drains.held
-    const weighed = Object.is(changed, weights)
-      ? (next as ReadonlyMap<string, Lease> as typeof weights.held)
-      : weights.held
-    await writeAtomic(path, writeLeases({drains: [...drained.values()], weights: [...weighed.values()]}))
+  async function save<L extends Lease>({kind}: Shelf<L>, next: ReadonlyMap<string, L>): Promise<void> {
+    const [drained, weighed] = [[...drains.held.values()], [...weights.held.values()]]
+    await writeAtomic(path, writeLeases({drains: drained, weights: weighed, [kind]: [...next.values()]}))
   }
 
   function hold<L extends Lease>(shelf: Shelf<L>, leases: ReadonlyMap<string, L>): void {
@@ -86,7 +83,7 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
   // What has ended stays in the file until the next change: whoever reads it looks at the time.
   function expire(): void {
     schedule()
-    for (const shelf of [drains, weights] as readonly Shelf<Lease>[]) {
+    for (const shelf of [drains, weights]) {
       const ended = [...shelf.held.values()].filter(lease => !isInForce(lease))
       if (ended.length === 0) continue
       for (const {id, who, why} of ended) log.info(`${shelf.name} has ended`, {instance: id, who, why})
@@ -172,10 +169,10 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
 // ---
 
 /** Leases of one kind, by the id of their instance. */
-type Shelf<L extends Lease> = {readonly name: string; held: ReadonlyMap<string, L>}
+type Shelf<L extends Lease> = {readonly kind: keyof Leases; readonly name: string; held: ReadonlyMap<string, L>}
 
-function shelfOf<L extends Lease>(name: string): Shelf<L> {
-  return {name, held: new Map()}
+function shelfOf<L extends Lease>(kind: keyof Leases, name: string): Shelf<L> {
+  return {kind, name, held: new Map()}
 }
 
 function rfc3339(ms: number): string {

@@ -38,6 +38,8 @@ export type Live = {
   readonly orders: number
   /** Orders that were due while too many were waiting. */
   readonly skipped: number
+  /** Orders that were not answered in time. */
+  readonly failed: number
   readonly reader: Read
   readonly stalled: {readonly isDropped: boolean; readonly bytes: number}
   /** Every second. */
@@ -64,7 +66,7 @@ const FILES = 20
 /** Edits and orders come in groups, as those of a program do, with a moment of rest between them. */
 const TURN_MS = 100
 /** Orders that the daemon has not answered yet; what is due beyond that is skipped. */
-const WAITING_MAX = 50
+const WAITING_MAX = 20
 /** A long word makes a large event. */
 const WHY = 'because '.repeat(20).trim()
 const SETTINGS = 'workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\nadmin: {http: off}\n'
@@ -106,7 +108,7 @@ async function run(folder: Folder, {seconds, rate, edits, orders}: LiveOptions):
   const daemonCpuBefore = cpuSecondsOf(pid)
   const cpuBefore = tuiPid && cpuSecondsOf(tuiPid)
 
-  const done = {edits: 0, orders: 0, skipped: 0}
+  const done = {edits: 0, orders: 0, skipped: 0, failed: 0}
   const [daemonBytes, tuiBytes]: [number[], number[]] = [[], []]
   const beganMs = performance.now()
   const dueOf = (perSecond: number) => Math.floor(((performance.now() - beganMs) / 1000) * perSecond)
@@ -116,7 +118,9 @@ async function run(folder: Folder, {seconds, rate, edits, orders}: LiveOptions):
     for (const due = dueOf(orders); done.orders + done.skipped < due; ) {
       if (waiting.size >= WAITING_MAX) done.skipped++
       else {
-        const asked = order(client, done.orders++).finally(() => waiting.delete(asked))
+        const asked = order(client, done.orders++)
+          .catch(() => void done.failed++)
+          .finally(() => waiting.delete(asked))
         waiting.add(asked)
       }
     }
@@ -236,7 +240,7 @@ function print({before, during, after, reader, stalled, daemonBytes, tui, ...cou
   console.log(`everything:  ${ms(during, seconds)}`)
   console.log(`alone again: ${ms(after)}`)
   console.log(
-    `${counts.edits} edits became ${counts.revisions} revisions, ${counts.orders} orders, ${counts.skipped} skipped`,
+    `${counts.edits} edits became ${counts.revisions} revisions, ${counts.orders} orders, ${counts.skipped} skipped, ${counts.failed} failed`,
   )
   console.log(
     `reader: ${reader.events} events, ${(reader.events / seconds).toFixed(0)} a second and ${reader.most} at the most, ${reader.gaps} gaps`,
