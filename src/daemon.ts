@@ -13,28 +13,30 @@ import {type Clock, systemClock} from './base/clock.ts'
 import {AppError, messageOf} from './base/errors.ts'
 import {createStateFolder} from './base/files.ts'
 import type {Log} from './base/log.ts'
-import {createScope, type Scope} from './base/scope.ts'
-import {readSecret} from './base/secret.ts'
+import {createScope} from './base/scope.ts'
 import {readVersion} from './base/version.ts'
 import {prepareAccessLog} from './control/access-log-file.ts'
 import {schedulingOf} from './control/acme.ts'
 import {createCertificateKeeping} from './control/certificates.ts'
 import {withBuiltIn} from './control/compile/services.ts'
 import type {Config} from './control/config/config.ts'
-import type {Settings} from './control/config/settings.ts'
+import {loadSettings, type Settings} from './control/config/settings.ts'
 import {createSource} from './control/create-source.ts'
-import {createWebhook} from './control/gitops/webhook.ts'
 import {createHealth, type Health} from './control/health/health.ts'
 import {createInstances} from './control/instances.ts'
 import {createMetricsSource} from './control/metrics-source.ts'
 import {createOperations} from './control/operations.ts'
-import {createReconciler, type Reconciler} from './control/reconcile.ts'
+import {createReconciler} from './control/reconcile.ts'
 import {BUILT_IN_SLUGS, createRegistryServer} from './control/registry/api.ts'
 import {createResolver} from './control/registry/resolve.ts'
 import {instanceRows} from './control/registry/rows.ts'
 import {builtInSocket, openRegistry} from './control/registry.ts'
 import {createReloads} from './control/reloads.ts'
+import {createSettingsChange} from './control/settings-change.ts'
+import {createSettingsKeeping, type SettingsKeeping} from './control/settings-keeping.ts'
 import {createThroughput} from './control/throughput.ts'
+import {createWebhookKeeping} from './control/webhook.ts'
+import type {Edge} from './proxy/edge.ts'
 import {createDataPlane} from './proxy/plane.ts'
 import type {Listeners} from './snapshot/data-plane.ts'
 
@@ -44,14 +46,21 @@ export type Daemon = {
   readonly operations: Operations
   /** What active health knows, by the key of a check. */
   readonly health: Pick<Health, 'stateOf'>
-  /** Drains and closes everything; a second call waits for the first. */
-  stop(): Promise<void>
+  /**
+   * Drains and closes everything; a second call waits for the first. false: a worker could not be ended, and the process
+   * will not end by itself.
+   */
+  stop(): Promise<boolean>
 }
 
 export type DaemonOptions = {
   readonly log: Log
   /** Gets the ready line. */
   readonly stdout: (line: string) => void
+  /** Reads the settings again; left out: from the same file. */
+  readonly readSettings?: () => ReturnType<typeof loadSettings>
+  /** Is told of other settings for the log. */
+  readonly adjustLog?: (log: Settings['log']) => void
   readonly clock?: Clock
   /** Resolves names in place of the system; for tests. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
@@ -76,28 +85,26 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   let renew = (_instance: string) => {}
   let monitor: MonitorServer | null = null
   let isServing = false
+  let hasEnded = true
+  // Another one for every daemon: a request that meets its own name in Via goes in a circle, one that meets a second
+  // routesd does not.
+  const pseudonym = `routesd-${randomBytes(4).toString('hex')}`
+  const settingsNow = () => keeping?.now() ?? settings
+  let keeping: SettingsKeeping | null = null
 
   try {
     await openState(settings.state)
     const {access} = settings.log
     if (access?.path) await prepareAccessLog(access.path)
     // Whoever reads our stdout may go away; that is no reason to serve nobody.
-    else if (access !== null) process.stdout.on('error', ignoreError)
+    process.stdout.on('error', ignoreError)
+    scope.defer(() => process.stdout.off('error', ignoreError))
     const plane = createDataPlane({
       workers: settings.workers,
       http: settings.listen.http,
       https: settings.listen.https,
       service: settings.listen.service,
-      edge: {
-        ...settings.edge,
-        trustedProxies: settings.trustedProxies,
-        proxyProtocol: settings.proxyProtocol,
-        minTlsVersion: settings.tls.minVersion,
-        tunnelDrainMs: TUNNEL_DRAIN_MS,
-        // Another one for every daemon: a request that meets its own name in Via goes in a circle, one that meets a
-        // second routesd does not.
-        pseudonym: `routesd-${randomBytes(4).toString('hex')}`,
-      },
+      edge: edgeOf(settings, pseudonym),
       clock,
       log,
       onWorkers: () => tell(null),
@@ -137,7 +144,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     await instances.load()
     const reloads = createReloads(clock)
     const certificates = createCertificateKeeping({
-      settings,
+      settings: settingsNow,
       clock,
       log,
       plane,
@@ -149,16 +156,44 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     scope.defer(() => registry.close())
     const {joining, leases} = registry
     renew = leases.renew
-    const source = await createSource(settings, {clock, log, onFetch: reloads.countFetch})
+    const openSource = (of: Settings) => createSource(of, {clock, log, onFetch: reloads.countFetch})
+    const source = await openSource(settings)
     const reconciler = createReconciler({
-      ...{settings, source, clock, log, plane: instances, resolver: joining, health, joining, certificates},
+      ...{
+        state: settings.state,
+        settings: settingsNow,
+        source,
+        clock,
+        log,
+        plane: instances,
+        resolver: joining,
+        health,
+        joining,
+        certificates,
+      },
       counters: {route: plane.routeStats, instance: plane.instanceStats},
       onJudged: reloads.count,
     })
     const throughput = createThroughput({clock, plane, onLook: look => tell({type: 'traffic', ...look})})
     scope.defer(() => throughput.close())
+    const webhooks = createWebhookKeeping({clock, log, onNews: () => reconciler.tick('webhook')})
+    const reread = createSettingsKeeping({
+      first: settings,
+      read: options.readSettings ?? (() => loadSettings({file: settings.file, cwd: process.cwd()})),
+      prepare: createSettingsChange({
+        ...{registry, webhooks, resolver, certificates, reconciler, openSource},
+        schedulingOf: of => schedulingOf({settings: of, clock, log, setChallenges: plane.setChallenges}),
+        setEdge: of => plane.setEdge(edgeOf(of, pseudonym)),
+        setAccess: plane.setAccess,
+        adjustLog: options.adjustLog ?? (() => {}),
+      }),
+      onRefused: () => reloads.count('refused', 'SettingsRefused'),
+      clock,
+      log,
+    })
+    keeping = reread
     const operations = createOperations(
-      settings,
+      reread,
       reconciler,
       instances,
       certificates,
@@ -169,6 +204,11 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       throughput.recent,
     )
     tell = operations.tell
+    const rereadAll = async () => {
+      await reread.reread()
+      tell(null)
+      reconciler.tick('signal')
+    }
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
     const metrics = scope.own(
       createMetricsSource({
@@ -209,12 +249,15 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     }
 
     await plane.start()
-    scope.defer(() => plane.drain(settings.edge.drainMs))
+    scope.defer(async () => {
+      hasEnded = await plane.drain(settingsNow().edge.drainMs)
+    })
     scope.defer(() => reconciler.close())
     await reconciler.start()
     listeners = await plane.listen()
-    await openWebhook(settings, reconciler, clock, log, scope)
-    const onHangUp = () => reconciler.tick('signal')
+    scope.own(webhooks, owned => owned.close())
+    await (await webhooks.prepare(settingsNow().git))()
+    const onHangUp = () => void rereadAll()
     process.on('SIGHUP', onHangUp)
     scope.defer(() => process.off('SIGHUP', onHangUp))
     process.on('SIGUSR2', plane.reopenLogs)
@@ -222,14 +265,14 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     isServing = true
 
     stdout(readyLine(reconciler.view().revision.applied, listeners, settings))
-    let stopping: Promise<void> | null = null
+    let stopping: Promise<boolean> | null = null
     return {
       listeners,
       operations,
       health,
       stop: () => {
         isServing = false
-        stopping ??= scope.close()
+        stopping ??= scope.close().then(() => hasEnded)
         return stopping
       },
     }
@@ -265,20 +308,14 @@ function closeServer(server: Server): Promise<void> {
   })
 }
 
-async function openWebhook(
-  {git}: Settings,
-  reconciler: Reconciler,
-  clock: Clock,
-  log: Log,
-  scope: Scope,
-): Promise<void> {
-  if (git.webhook === null) return
-  const {secret, listen, path} = git.webhook
-  const readIt = () => readSecret(secret, git.folder)
-  const onNews = () => reconciler.tick('webhook')
-  const parts = {listen, path, branch: git.branch, readSecret: readIt, clock, log, onNews}
-  const webhook = scope.own(await createWebhook(parts), one => one.close())
-  log.info('webhooks are taken', {at: `http://${webhook.address}${path}`})
+function edgeOf({edge, trustedProxies, proxyProtocol, tls}: Settings, pseudonym: string): Edge {
+  const {drainMs: _, ...bounds} = edge
+  return {
+    ...bounds,
+    ...{trustedProxies, proxyProtocol, pseudonym},
+    minTlsVersion: tls.minVersion,
+    tunnelDrainMs: TUNNEL_DRAIN_MS,
+  }
 }
 
 // Two daemons on one machine would meet at the default, which nobody has asked for: then the second one does without.

@@ -3,6 +3,8 @@
 // an older Node would fail on newer syntax or a missing module with a message that helps nobody.
 
 const NODE_FLOOR = 24
+/** EXIT.terminated of base/errors.ts. */
+const TERMINATED = 143
 
 if (Number(process.versions.node.split('.')[0]) < NODE_FLOOR) {
   process.stderr.write(`routesd needs Node ${NODE_FLOOR} or newer; this is ${process.version} (${process.execPath})\n`)
@@ -15,6 +17,13 @@ process.stderr.on('error', () => {})
 
 const {runCommandLine} = await import('./cli/cli.ts')
 const exitCode = await runCommandLine(process.argv.slice(2))
-process.stdout.write('', () => process.exit(exitCode))
+process.stdout.write('', () => end(exitCode))
+
+// Before it exits Node joins its threads, and one that is stuck in the kernel never ends: a signal does not wait for it.
+function end(code: number): void {
+  if (code !== TERMINATED) process.exit(code)
+  process.removeAllListeners('SIGTERM')
+  process.kill(process.pid, 'SIGTERM')
+}
 
 export {}

@@ -1,7 +1,17 @@
 // Errors of the control plane that a person can act on. The request path never throws: see proxy/failure.ts.
 
 /** Exit codes of DESIGN §7; the number is the contract. */
-export const EXIT = {ok: 0, findings: 1, usage: 2, warnings: 3, unreachable: 4, timeout: 5, interrupted: 130} as const
+export const EXIT = {
+  ok: 0,
+  findings: 1,
+  usage: 2,
+  warnings: 3,
+  unreachable: 4,
+  timeout: 5,
+  interrupted: 130,
+  /** Ended by SIGTERM, because it cannot end by itself. */
+  terminated: 143,
+} as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 /** What went wrong in one line, what to do about it in a second, and the exit code it leads to. */

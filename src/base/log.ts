@@ -26,6 +26,22 @@ export function createLog(level: Level, format: LogFormat, write: (line: string)
   return {debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error')}
 }
 
+/** A log whose level and format may become others. */
+export type AdjustableLog = Log & {adjust(level: Level, format: LogFormat): void}
+
+export function createAdjustableLog(level: Level, format: LogFormat, write: (line: string) => void): AdjustableLog {
+  let log = createLog(level, format, write)
+  return {
+    debug: (message, fields) => log.debug(message, fields),
+    info: (message, fields) => log.info(message, fields),
+    warn: (message, fields) => log.warn(message, fields),
+    error: (message, fields) => log.error(message, fields),
+    adjust(nextLevel, nextFormat) {
+      log = createLog(nextLevel, nextFormat, write)
+    },
+  }
+}
+
 /** A log that says nothing; for offline verbs and tests. */
 export const silentLog: Log = {debug() {}, info() {}, warn() {}, error() {}}
 

@@ -103,7 +103,12 @@ export async function compileCommit(call: Call, name: string): Promise<Compiled>
 
 function compileFiles(folder: RoutesFolder, config: Config, revision: string, sha: string | null): Compiled {
   const {settings, root, label, missing} = folder
-  const snapshot = compile(config, {revision, forward: settings.forward, references: NO_REFERENCES})
+  const snapshot = compile(config, {
+    revision,
+    forward: settings.forward,
+    defaults: settings.defaults,
+    references: NO_REFERENCES,
+  })
   return {snapshot, config, root, label, sha, missing}
 }
 

@@ -3,9 +3,10 @@
 import {join} from 'node:path'
 import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
 import {createStateFolder} from '../base/files.ts'
-import {createLog} from '../base/log.ts'
+import {createAdjustableLog} from '../base/log.ts'
+import {loadSettings, type Settings} from '../control/config/settings.ts'
 import {runDaemon} from '../daemon.ts'
-import {readSettings} from './offline.ts'
+import {readSettings as readFirstSettings} from './offline.ts'
 import {createLogFile, spawnTui} from './run-with-tui.ts'
 import {isTerminal} from './terminal.ts'
 import type {Call} from './verb.ts'
@@ -15,18 +16,20 @@ const SAME_SIGNAL_MS = 100
 
 /** Serves until a signal asks to stop: the first drains, a second one ends it at once. */
 export async function run(call: Call): Promise<ExitCode> {
-  const settings = await readSettings(call)
-  const {level, format, isFormatWritten} = settings.log
+  const settings = await readFirstSettings(call)
+  // A file that was there and is gone is no reason to go on with defaults.
+  const readSettings = () => loadSettings({file: settings.file ?? call.configFile, cwd: call.terminal.cwd})
   const {first, second} = listenForSignals()
 
   const serve = async (): Promise<ExitCode> => {
     if (call.isOn('tui')) return serveOnTerminal()
-    const rendered = !isFormatWritten && process.stderr.isTTY ? 'pretty' : format
-    const log = createLog(level, rendered, line => void process.stderr.write(line))
-    const daemon = await runDaemon(settings, {log, stdout: call.terminal.out})
+    const formatOf = ({isFormatWritten, format}: Settings['log']) =>
+      !isFormatWritten && process.stderr.isTTY ? 'pretty' : format
+    const log = createAdjustableLog(settings.log.level, formatOf(settings.log), line => void process.stderr.write(line))
+    const adjustLog = (next: Settings['log']) => log.adjust(next.level, formatOf(next))
+    const daemon = await runDaemon(settings, {log, stdout: call.terminal.out, readSettings, adjustLog})
     await first
-    await daemon.stop()
-    return EXIT.ok
+    return exitCodeOf(await daemon.stop())
   }
 
   const serveOnTerminal = async (): Promise<ExitCode> => {
@@ -35,21 +38,28 @@ export async function run(call: Call): Promise<ExitCode> {
     }
     await createStateFolder(settings.state)
     const write = createLogFile(join(settings.state, 'daemon.log'))
-    const daemon = await runDaemon(settings, {log: createLog(level, format, write), stdout: line => write(`${line}\n`)})
+    const log = createAdjustableLog(settings.log.level, settings.log.format, write)
+    const adjustLog = ({level, format}: Settings['log']) => log.adjust(level, format)
+    const daemon = await runDaemon(settings, {log, stdout: line => write(`${line}\n`), readSettings, adjustLog})
     const screen = spawnTui(call)
+    let hasEnded = true
     try {
       await Promise.race([first, screen.ended])
     } finally {
       screen.stop()
       call.terminal.err('routesd: finishing the requests under way; Ctrl-C twice ends them')
-      await daemon.stop()
+      hasEnded = await daemon.stop()
     }
-    return EXIT.ok
+    return exitCodeOf(hasEnded)
   }
   return Promise.race([serve(), second.then((): ExitCode => EXIT.interrupted)])
 }
 
 // ---
+
+function exitCodeOf(hasEnded: boolean): ExitCode {
+  return hasEnded ? EXIT.ok : EXIT.terminated
+}
 
 function listenForSignals(): {first: Promise<void>; second: Promise<void>} {
   const first = Promise.withResolvers<void>()

@@ -36,8 +36,8 @@ async function runChosen(call: Call): Promise<TestRun & {readonly revision: stri
   const errors = [...chosen.diagnostics, ...loaded.diagnostics].filter(({severity}) => severity === 'error')
   if (loaded.config === null || errors.length > 0) throw invalid(call, errors, chosen.where)
   const revision = chosen.sha?.slice(0, 7) ?? (await nameRevision(settings.routes, chosen.files)).revision
-  const {forward} = settings
-  const snapshot = compile(loaded.config, {revision, forward, references: NO_REFERENCES})
+  const {forward, defaults} = settings
+  const snapshot = compile(loaded.config, {revision, forward, defaults, references: NO_REFERENCES})
   return {...runTests(loaded.config.tests, snapshot), revision}
 }
 

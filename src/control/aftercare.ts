@@ -2,6 +2,7 @@
 // taken back, by a person or because it made things worse. What is decided is on the disk before it takes effect, so that a
 // restart at any point goes on as decided.
 
+import {isDeepStrictEqual} from 'node:util'
 import type {Clock} from '../base/clock.ts'
 import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
@@ -19,8 +20,8 @@ import type {ReadSet, Source, Trigger} from './source.ts'
 import type {Recovered} from './start.ts'
 import {createSuspensions, describeSuspension} from './suspension.ts'
 import {createTakingBack, type Loop, servedNow} from './taking-back.ts'
-import {type Counters, createTraffic} from './traffic.ts'
-import {createTrials} from './trial.ts'
+import {type Counters, createTraffic, type Traffic} from './traffic.ts'
+import {createTrials, type Trials} from './trial.ts'
 import type {Judge, Refusal, ServableSet} from './verdict.ts'
 
 export type Aftercare = Operator & {
@@ -44,14 +45,19 @@ export type Aftercare = Operator & {
   refresh(): void
   suspension(): {readonly message: string} | null
   isOnTrial(): boolean
+  /** Other rules are in force: what is on trial goes on by them. */
+  adopt(): Promise<void>
   close(): void
 }
 
 export type Hold = {readonly reason: 'Suspended' | 'Quarantined'; readonly message: string}
 
+type Rules = Pick<GitSettings, 'soak' | 'confirmWithinMs'>
+
 export type AftercareParts = {
   readonly state: string
-  readonly rules: Pick<GitSettings, 'soak' | 'confirmWithinMs'>
+  /** Those in force. */
+  readonly rules: () => Rules
   readonly source: Source
   readonly judge: Judge
   readonly lastGood: LastGood
@@ -63,7 +69,8 @@ export type AftercareParts = {
 }
 
 export function createAftercare(parts: AftercareParts): Aftercare {
-  const {state, rules, source, judge, lastGood, conditions, counters, clock, log, loop} = parts
+  const {state, source, judge, lastGood, conditions, counters, clock, log, loop} = parts
+  let rules = parts.rules()
   const file = createDecisionFile(state, log)
   const sets = createServedSets(state, log)
   const servingNow = () => loop.live()?.set.snapshot.revision ?? null
@@ -71,13 +78,38 @@ export function createAftercare(parts: AftercareParts): Aftercare {
   const rollbackParts = {source, sets, judge}
   const takingBack = createTakingBack({rules, file, chronicle, lastGood, rollbackParts, clock, log, loop})
   const suspensions = createSuspensions(file, clock, log, () => loop.tick('timer'))
-  const traffic =
-    rules.soak === null || counters === null ? null : createTraffic(counters, servedKeys, rules.soak.forMs, clock)
-  const trials = createTrials({
-    ...{rules, file, counters, traffic, clock, log},
-    takeBack: (reason, message) => inBackground(() => takingBack.revert(reason, message)),
-    inTurn: inBackground,
-  })
+  let traffic = openTraffic()
+  let trials = openTrials()
+
+  function openTraffic(): Traffic | null {
+    const {soak} = rules
+    return soak === null || counters === null ? null : createTraffic(counters, servedKeys, soak.forMs, clock)
+  }
+
+  function openTrials(): Trials {
+    return createTrials({
+      ...{rules, file, counters, traffic, clock, log},
+      takeBack: (reason, message) => inBackground(() => takingBack.revert(reason, message)),
+      inTurn: inBackground,
+    })
+  }
+
+  async function adopt(): Promise<void> {
+    const next = parts.rules()
+    if (isDeepStrictEqual(next, rules)) return
+    rules = next
+    traffic?.close()
+    trials.close()
+    traffic = openTraffic()
+    trials = openTrials()
+    const {trial} = file.now()
+    if (trial === null) return
+    // What is asked for no more is waited for no more.
+    const soakUntil = rules.soak === null ? null : trial.soakUntil
+    const confirmBy = rules.confirmWithinMs === null ? null : trial.confirmBy
+    await file.decideAnyway({trial: soakUntil || confirmBy ? {...trial, soakUntil, confirmBy} : null})
+    trials.watch()
+  }
 
   function inBackground(work: () => Promise<void>): void {
     loop.inTurn(work).catch(error => log.error('a change on trial', {why: messageOf(error)}))
@@ -92,6 +124,8 @@ export function createAftercare(parts: AftercareParts): Aftercare {
     if (rules.soak === null && rules.confirmWithinMs === null) return
     const content = contentHash(files)
     const live = servedNow(loop)
+    // The files are those that are served: it is the settings that are others.
+    if (live?.content === content) return
     // After a restart: what was served last. The same again is no change, and goes on as it was.
     const [last] = sets.list()
     if (live === null && last?.content === content) return
@@ -147,6 +181,7 @@ export function createAftercare(parts: AftercareParts): Aftercare {
       return suspension && {message: describeSuspension(suspension)}
     },
     isOnTrial: () => file.now().trial !== null,
+    adopt,
     close() {
       suspensions.close()
       trials.close()
@@ -154,8 +189,9 @@ export function createAftercare(parts: AftercareParts): Aftercare {
     },
 
     ...createOperator({
-      ...{state, file, suspensions, trials, takingBack, rollbackParts, clock, log, loop},
+      ...{state, file, suspensions, takingBack, rollbackParts, clock, log, loop},
       history: chronicle.entries,
+      trials: {settle: () => trials.settle()},
     }),
   }
 }

@@ -3,7 +3,7 @@
 import type {CertOperations, CertRow, Condition, Outcome, Status} from '../admin/protocol.ts'
 import type {Clock} from '../base/clock.ts'
 import {AppError, EXIT} from '../base/errors.ts'
-import {type CertificatesParts, createCertificates, type Wanted} from './certs/certificates.ts'
+import {type Certificates, type CertificatesParts, createCertificates, type Wanted} from './certs/certificates.ts'
 import {stateVault} from './certs/state-vault.ts'
 import {certificateFiles, vaultKey} from './config/certificate-files.ts'
 import type {Settings} from './config/settings.ts'
@@ -13,6 +13,8 @@ export type CertificateKeeping = CertOperations & {
   /** Before a set is served, and after. Neither throws. */
   prepare(next: ServableSet): Promise<void>
   watch(now: ServableSet): Promise<void>
+  /** See control/certs. */
+  readonly setScheduler: Certificates['setScheduler']
   health(): Status['health']
   /** null while nothing is wrong. */
   condition(): Condition | null
@@ -20,26 +22,28 @@ export type CertificateKeeping = CertOperations & {
 }
 
 export type KeepingParts = Pick<CertificatesParts, 'clock' | 'log' | 'plane' | 'onChange' | 'scheduler'> & {
-  readonly settings: Settings
+  /** Those in force. */
+  readonly settings: () => Settings
 }
 
 /** Rows named in one message. */
 const NAMED = 3
 
 export function createCertificateKeeping({settings, clock, log, ...parts}: KeepingParts): CertificateKeeping {
-  const vault = stateVault({state: settings.state, readKey: vaultKey(settings), env: process.env})
+  const vault = stateVault({state: settings().state, readKey: vaultKey(settings()), env: process.env})
   const certificates = createCertificates({...parts, clock, log, openVault: vault.open, isVaultInUse: vault.isInUse})
   const since = createSince(clock)
   // Without https nobody is shown a certificate, and none is made.
   const wantedBy = ({snapshot, config, repository}: ServableSet): Wanted =>
-    settings.listen.https === null
+    settings().listen.https === null
       ? {hosts: [], own: []}
-      : {hosts: snapshot.routes.map(({host}) => host), own: certificateFiles(settings, config, repository)}
+      : {hosts: snapshot.routes.map(({host}) => host), own: certificateFiles(settings(), config, repository)}
 
   return {
     prepare: next => certificates.prepare(wantedBy(next)),
     watch: now => certificates.watch(wantedBy(now)),
     rows: certificates.rows,
+    setScheduler: certificates.setScheduler,
     close: certificates.close,
     health() {
       const message = describe(certificates.failing())

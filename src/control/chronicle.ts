@@ -9,7 +9,7 @@ import {diffSnapshots} from '../router/diff.ts'
 import {countChanges} from './changes.ts'
 import type {Diagnostic} from './config/diagnostic.ts'
 import type {Served} from './gitops/decisions.ts'
-import {createHistory, type HistoryEntry} from './gitops/history.ts'
+import {createHistory, type HistoryEntry, SAME_FILES} from './gitops/history.ts'
 import {contentHash} from './gitops/revision.ts'
 import type {KeptSet, ServedSets} from './gitops/served-sets.ts'
 import type {ReadSet, Trigger} from './source.ts'
@@ -86,7 +86,9 @@ export function createChronicle({state, sets, clock, log, servingNow}: Chronicle
       if (!isApplied && was?.revision === revision) return
       const diff = was === undefined || !isApplied ? null : countChanges(diffSnapshots(was, is))
       const common = {revision, author, subject, trigger, message: '', diagnostics: [], diff}
-      if (isApplied) await record({...common, outcome: 'applied', reason: 'Applied'})
+      if (isApplied && was?.revision === revision)
+        await record({...common, outcome: 'applied', reason: SAME_FILES, message: AROUND_THEM})
+      else if (isApplied) await record({...common, outcome: 'applied', reason: 'Applied'})
       else await record({...common, outcome: 'unchanged', reason: 'SameRoutes'})
     },
     async refused({revision, author, subject}, {type, message, diagnostics}, trigger) {
@@ -103,6 +105,8 @@ export function createChronicle({state, sets, clock, log, servingNow}: Chronicle
 }
 
 // ---
+
+const AROUND_THEM = 'routesd.yaml has changed, or a file that routes refer to'
 
 function entryOf({file, line, column, rule, message}: Diagnostic): HistoryEntry['diagnostics'][number] {
   return {place: `${file}:${line}:${column}`, rule, message}

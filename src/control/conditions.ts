@@ -19,6 +19,7 @@ export type ConditionType =
   | 'Suspended'
   | 'Progressing'
   | 'RestartNeeded'
+  | 'SettingsRefused'
 
 export type Holding = {
   readonly reason: string

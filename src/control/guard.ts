@@ -19,21 +19,27 @@ export type GuardParts = {
 export type Guard = (read: ReadSet, served: ServableSet | null) => Promise<Verdict>
 
 export function createGuard({source, judge, lastGood, allowEmpty, log}: GuardParts): Guard {
-  const {label} = source
-
-  async function routesOfLastGood(): Promise<number> {
+  async function lastGoodSize(): Promise<number> {
     const kept = await recover(lastGood, judge, source)
     if (kept.kind === 'none' && kept.broken) log.warn('the last good configuration is unusable', {why: kept.why})
-    return kept.kind === 'set' ? kept.set.snapshot.routes.length : 0
+    return kept.kind === 'set' ? sizeOf(kept.set) : 0
   }
 
   return async ({files, revision, diagnostics, missing, refusal, commit}, served) => {
     if (refusal !== null) return {kind: 'refused', refusal}
-    if (missing) return refused('RoutesMissing', `${label} is missing`)
+    if (missing) return refused('RoutesMissing', `${source.label} is missing`)
     const verdict = await judge(files, revision, diagnostics, source.repositoryAt(commit))
-    if (verdict.kind === 'refused' || verdict.set.snapshot.routes.length > 0 || allowEmpty()) return verdict
-    const before = served === null ? await routesOfLastGood() : served.snapshot.routes.length
+    if (verdict.kind === 'refused' || sizeOf(verdict.set) > 0 || allowEmpty()) return verdict
+    const before = served === null ? await lastGoodSize() : sizeOf(served)
     if (before === 0) return verdict
-    return refused('GuardRefused', `${label} has no routes any more, and had ${before}; git.allowEmpty would allow it`)
+    const message = `${source.label} has no routes and no services any more, and had ${before}`
+    return refused('GuardRefused', `${message}; git.allowEmpty would allow it`)
   }
+}
+
+// ---
+
+// A set may be there for service mode alone.
+function sizeOf({snapshot: {routes, services}}: ServableSet): number {
+  return routes.length + services.length
 }

@@ -27,6 +27,8 @@ export type HandOver = {
    * called the moment `next` is what every worker serves.
    */
   apply(next: ServableSet, served: ServableSet | null, onServed: () => void): Promise<void>
+  /** What is served stays; the settings that it is served with are others. */
+  renew(served: ServableSet): Promise<void>
 }
 
 export function createHandOver(parts: HandOverParts, conditions: Conditions): HandOver {
@@ -56,6 +58,9 @@ export function createHandOver(parts: HandOverParts, conditions: Conditions): Ha
       health.watch(joining?.snapshot() ?? next.snapshot)
       await certificates?.watch(next)
       await resolver.watch(hosts)
+    },
+    async renew(served) {
+      await certificates?.watch(served)
     },
   }
 }

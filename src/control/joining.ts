@@ -29,6 +29,8 @@ export type Joining = {
   changed(slug: string): void
   /** Resolves when the workers have what has changed until now, and the addresses of its names. */
   settled(): Promise<void>
+  /** CIDRs that nobody may be at from now on. */
+  setDenied(denyTargets: readonly string[]): void
   close(): void
 }
 
@@ -46,7 +48,7 @@ export type JoiningParts = {
 
 export function createJoining(parts: JoiningParts): Joining {
   const {clock, log, denyTargets, plane, resolver, leases, health, servers} = parts
-  const read = readPlace(denyTargets)
+  let read = readPlace(denyTargets)
   const discoverer = createDiscoverer({clock, log, denyTargets, onChange, ...(servers ? {servers} : {})})
   let current: ServableSet | null = null
   let joined: Snapshot | null = null
@@ -101,12 +103,15 @@ export function createJoining(parts: JoiningParts): Joining {
 
   function joiningOf({slug, register, discover}: Snapshot['services'][number]): JoiningInstance[] {
     const registered = register ? leases.of(slug).map(({place}) => ({url: place.url, weight: 1, backup: false})) : []
-    if (discover === null) return registered
-    const discovered = discoverer
-      .found(discover)
-      .map(({host, port, weight, isBackup}) => ({url: urlOf(discover.scheme, host, port), weight, backup: isBackup}))
-      .filter(({url}) => !('problem' in read(url)))
-    return [...registered, ...discovered]
+    const discovered =
+      discover === null
+        ? []
+        : discoverer.found(discover).map(({host, port, weight, isBackup}) => ({
+            url: urlOf(discover.scheme, host, port),
+            weight,
+            backup: isBackup,
+          }))
+    return [...registered, ...discovered].filter(({url}) => !('problem' in read(url)))
   }
 
   function snapshotOf(set: ServableSet): Snapshot {
@@ -139,6 +144,11 @@ export function createJoining(parts: JoiningParts): Joining {
     snapshot: () => joined,
     changed,
     settled: () => settling.then(() => naming),
+    setDenied(next) {
+      read = readPlace(next)
+      discoverer.setDenied(next)
+      for (const {slug} of current?.snapshot.services ?? []) changed(slug)
+    },
     close: () => discoverer.close(),
   }
 }

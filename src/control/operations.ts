@@ -5,17 +5,17 @@ import {destinationOf} from '../router/destination.ts'
 import type {DataPlane, Listeners} from '../snapshot/data-plane.ts'
 import type {Route} from '../snapshot/snapshot.ts'
 import type {CertificateKeeping} from './certificates.ts'
-import type {Config, Placed} from './config/config.ts'
-import {fillDefaults} from './config/defaults.ts'
-import type {Settings} from './config/settings.ts'
+import {configWithDefaults} from './compile/route-defaults.ts'
+import {completeConfig} from './config/complete.ts'
 import {addCondition, joinHealth} from './instance-conditions.ts'
 import type {Instances} from './instances.ts'
 import type {Reconciler} from './reconcile.ts'
+import type {SettingsKeeping} from './settings-keeping.ts'
 import type {Traffic} from './throughput.ts'
 
 /** What the admin socket answers with, and `tell`: an event for whoever listens; null when it is the status that is another. */
 export function createOperations(
-  settings: Settings,
+  settings: SettingsKeeping,
   reconciler: Reconciler,
   instances: Instances,
   certificates: CertificateKeeping,
@@ -29,7 +29,8 @@ export function createOperations(
   const status = (): Status => {
     const {sync, revision, ...view} = reconciler.view()
     const health = joinHealth(joinHealth(view.health, instances.health()), certificates.health())
-    const conditions = addCondition(addCondition(view.conditions, instances.drift()), certificates.condition())
+    const others = [...settings.conditions(), ...view.conditions]
+    const conditions = addCondition(addCondition(others, instances.drift()), certificates.condition())
     return {
       sync,
       health,
@@ -54,6 +55,7 @@ export function createOperations(
     certs: certificates,
     history: () => reconciler.operator.history(),
     async sync() {
+      await settings.reread()
       const {sync, health, revision} = await reconciler.sync()
       return {sync, health: joinHealth(health, instances.health()), revision}
     },
@@ -63,10 +65,11 @@ export function createOperations(
     rollback: reconciler.operator.rollback,
     config() {
       const {snapshot, config} = reconciler.view()
+      const {document, defaults} = settings.now()
       return {
         revision: snapshot?.revision ?? null,
-        settings: settings.document,
-        config: config === null ? null : written(config),
+        settings: document,
+        config: config && completeConfig(configWithDefaults(config, defaults)),
       }
     },
     subscribe(listener) {
@@ -91,15 +94,4 @@ export function createOperations(
 function rowOf({id, host, prefix, action, source: {file, line}}: Route, plane: DataPlane): RouteRow {
   const {requests, errors} = plane.routeStats(id)
   return {id, host, prefix, ...destinationOf(action), file, line, requests, errors}
-}
-
-function written({routes, hosts, services, tests}: Config): unknown {
-  const all = (name: 'route' | 'host' | 'service' | 'test', entries: readonly Placed<unknown>[]) =>
-    entries.map(({value, file, line}) => ({from: `${file}:${line}`, ...Object(fillDefaults(name, value))}))
-  return {
-    routes: all('route', routes),
-    hosts: all('host', hosts),
-    services: all('service', services),
-    tests: all('test', tests),
-  }
 }

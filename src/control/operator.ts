@@ -25,7 +25,7 @@ export type OperatorParts = {
   readonly file: DecisionFile
   readonly history: Operator['history']
   readonly suspensions: Suspensions
-  readonly trials: Trials
+  readonly trials: Pick<Trials, 'settle'>
   readonly takingBack: TakingBack
   readonly rollbackParts: RollbackParts
   readonly clock: Clock

@@ -21,9 +21,17 @@ import type {ReloadResult} from './reloads.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {createStanding, type View} from './standing.ts'
 import {recover, StartRefused} from './start.ts'
+import {createSwitchableSource} from './switchable-source.ts'
 import type {Counters} from './traffic.ts'
 import {createTurns} from './turns.ts'
-import {createJudge, logDiagnostics, type Refusal, type ServableSet, type Verdict} from './verdict.ts'
+import {
+  createJudge,
+  type JudgeSettings,
+  logDiagnostics,
+  type Refusal,
+  type ServableSet,
+  type Verdict,
+} from './verdict.ts'
 
 export type Reconciler = {
   /** The first load: resolves when something is served; throws StartRefused when there is nothing that could be. */
@@ -35,6 +43,8 @@ export type Reconciler = {
   subscribe(listener: (view: View) => void): () => void
   /** Runs now, a fetch included, and resolves with what came of it. */
   sync(): Promise<View>
+  /** Other settings are in force: what is served is judged by them with the next run, which is the caller's to ask for. */
+  adopt(source: Source | null): Promise<void>
   /** What an operator may ask for beside that. */
   readonly operator: Operator
   /** Resolves when no run is under way or due. */
@@ -42,10 +52,15 @@ export type Reconciler = {
   close(): Promise<void>
 }
 
+export type ReconcilerSettings = JudgeSettings & {
+  readonly git: Pick<Settings['git'], 'allowEmpty'> & Partial<Pick<Settings['git'], 'soak' | 'confirmWithinMs'>>
+}
+
 export type ReconcilerParts = HandOverParts & {
-  readonly settings: Pick<Settings, 'state' | 'permit' | 'forward' | 'owners'> & {
-    readonly git: Pick<Settings['git'], 'allowEmpty'> & Partial<Pick<Settings['git'], 'soak' | 'confirmWithinMs'>>
-  }
+  /** Absolute. */
+  readonly state: string
+  /** Those in force. */
+  readonly settings: () => ReconcilerSettings
   readonly source: Source
   readonly clock: Clock
   readonly log: Log
@@ -62,11 +77,11 @@ const LARGE_START = 10_000
 const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_000} as const
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const {settings, source, clock, log, onJudged = () => {}} = parts
-  const {label} = source
-  const lastGood = parts.lastGood ?? createLastGood(settings.state, clock)
+  const {state, settings, clock, log, onJudged = () => {}} = parts
+  const source = createSwitchableSource(parts.source)
+  const lastGood = parts.lastGood ?? createLastGood(state, clock)
   const judge = createJudge(source, settings)
-  const guard = createGuard({source, judge, lastGood, allowEmpty: () => settings.git.allowEmpty, log})
+  const guard = createGuard({source, judge, lastGood, allowEmpty: () => settings().git.allowEmpty, log})
   const standing = createStanding(clock, log)
   const {conditions} = standing
   const handOver = createHandOver(parts, conditions)
@@ -75,10 +90,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     firstRun.resolve()
     tell()
   })
-  const {soak = null, confirmWithinMs = null} = settings.git
   const aftercare: Aftercare = createAftercare({
-    ...{state: settings.state, source, judge, lastGood, conditions, clock, log},
-    rules: {soak, confirmWithinMs},
+    ...{state, source, judge, lastGood, conditions, clock, log},
+    rules: () => {
+      const {soak = null, confirmWithinMs = null} = settings().git
+      return {soak, confirmWithinMs}
+    },
     counters: parts.counters ?? null,
     loop: {
       inTurn: turns.inTurn,
@@ -146,7 +163,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   async function unreadable(problem: Holding): Promise<void> {
     judged = null
-    standing.unreadable(problem, label)
+    standing.unreadable(problem, source.label)
     again(AGAIN_MS.unreadable)
     if (turns.isStarting()) await serveLastGood(problem.message, [])
   }
@@ -197,7 +214,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     standing.refused(revision, refusal)
     logDiagnostics(log, diagnostics)
     const serving = served?.snapshot.revision ?? 'nothing yet'
-    log.error(`${label} is refused`, {reason: type, why: message, revision, serving})
+    log.error(`${source.label} is refused`, {reason: type, why: message, revision, serving})
     if (turns.isStarting()) await serveLastGood(message, diagnostics)
     await aftercare.refused(read, refusal, trigger)
   }
@@ -215,7 +232,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await apply(set)
       log.info('applied', {revision: read.revision, routes: set.snapshot.routes.length, trigger})
       if (set.snapshot.routes.length + set.snapshot.services.length === 0)
-        log.warn(`${label} has no routes: every request is answered with 404`)
+        log.warn(`${source.label} has no routes: every request is answered with 404`)
     }
     base = read.commit
     onJudged(isSame ? 'unchanged' : 'applied', '')
@@ -248,7 +265,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await lastGood.remember(revision, files, base)
       conditions.put('StateUnwritable', null)
     } catch (error) {
-      const message = `last good cannot be written to ${settings.state}: ${messageOf(error)}`
+      const message = `last good cannot be written to ${state}: ${messageOf(error)}`
       if (!conditions.holds('StateUnwritable')) log.error(message, {revision})
       conditions.put('StateUnwritable', {reason: 'WriteFailed', message, revision})
       again(AGAIN_MS.state)
@@ -309,6 +326,13 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await turns.idle()
       return view()
     },
+    adopt: next =>
+      turns.inTurn(async () => {
+        if (next !== null) await source.become(next)
+        judged = null
+        await aftercare.adopt()
+        if (served !== null) await handOver.renew(served)
+      }),
     operator: aftercare,
     subscribe(listener) {
       listeners.add(listener)

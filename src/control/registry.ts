@@ -21,6 +21,8 @@ export type Registry = {
   readonly leases: Leases
   readonly joining: Joining
   readonly readPlace: ReadPlace
+  /** Reads what other settings refer to, and returns what puts them in force; throws AppError when something cannot be read. */
+  prepare(next: RegistrySettings): Promise<() => void>
   close(): Promise<void>
 }
 
@@ -39,15 +41,15 @@ export function builtInSocket({admin, listen}: Pick<Settings, 'admin' | 'listen'
   return listen.service === null ? null : `${admin.socket.replace(/\.sock$/, '')}.service.sock`
 }
 
-type RegistrySettings = Pick<Settings, 'state' | 'listen' | 'permit' | 'registry'>
+export type RegistrySettings = Pick<Settings, 'state' | 'listen' | 'permit' | 'registry'>
 
 /** Takes up the leases of the last run; throws AppError when a token cannot be read or used. */
 export async function openRegistry(settings: RegistrySettings, parts: RegistryParts): Promise<Registry> {
   const {clock, log, plane, resolver, health, servers} = parts
   const {denyTargets} = settings.permit
-  const read = readPlace(denyTargets)
-  const tokens = createTokens(settings.listen.service === null ? [] : await readTokens(settings.registry))
-  const file = createLeaseFile(join(settings.state, 'registry.json'), clock, log, read)
+  let read = readPlace(denyTargets)
+  let tokens = await tokensOf(settings)
+  const file = createLeaseFile(join(settings.state, 'registry.json'), clock, log, url => read(url))
   const leases = createLeases({clock, ttlMs: settings.registry.ttlMs, file, onChange: slug => joining.changed(slug)})
   const joining = createJoining({
     clock,
@@ -61,10 +63,19 @@ export async function openRegistry(settings: RegistrySettings, parts: RegistryPa
   })
   await leases.load()
   return {
-    tokens,
+    tokens: {slugOf: authorization => tokens.slugOf(authorization)},
     leases,
     joining,
-    readPlace: read,
+    readPlace: url => read(url),
+    async prepare(next) {
+      const others = await tokensOf(next)
+      return () => {
+        tokens = others
+        leases.setTtl(next.registry.ttlMs)
+        read = readPlace(next.permit.denyTargets)
+        joining.setDenied(next.permit.denyTargets)
+      }
+    },
     async close() {
       joining.close()
       await leases.close()
@@ -73,6 +84,10 @@ export async function openRegistry(settings: RegistrySettings, parts: RegistryPa
 }
 
 // ---
+
+async function tokensOf({listen, registry}: RegistrySettings): Promise<Tokens> {
+  return createTokens(listen.service === null ? [] : await readTokens(registry))
+}
 
 function readTokens({tokens, folder}: Settings['registry']): Promise<{slug: string; token: string}[]> {
   return Promise.all(

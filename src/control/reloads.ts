@@ -48,5 +48,6 @@ const EXPECTED: readonly (readonly [ReloadResult, string])[] = [
   ['refused', 'TestsFailed'],
   ['refused', 'GuardRefused'],
   ['refused', 'RoutesMissing'],
+  ['refused', 'SettingsRefused'],
   ['failed', 'Thrown'],
 ]

@@ -47,14 +47,19 @@ export type Judge = (
   repository?: RepositoryFiles | null,
 ) => Promise<Verdict>
 
+/** What of the settings decides what files mean. */
+export type JudgeSettings = Pick<Settings, 'permit' | 'forward' | 'owners'> & Partial<Pick<Settings, 'defaults'>>
+
 /** A judge that parses, checks and compiles only what the set that it judged before does not have. */
 export function createJudge(
-  {root, label}: {readonly root: string; readonly label: string},
-  {permit, forward, owners}: Pick<Settings, 'permit' | 'forward' | 'owners'>,
+  source: {readonly root: string; readonly label: string},
+  settings: () => JudgeSettings,
 ): Judge {
   const cache = createParseCache()
   const compile = createCompiler()
   return async (files, revision, found = [], repository = null) => {
+    const {root, label} = source
+    const {permit, forward, owners, defaults = {}} = settings()
     const unknown = files.filter(({sha256}) => cache.get(sha256) === undefined)
     await checkInThreads(unknown, cache.add)
     const loaded = loadConfig(files, {label, denyTargets: permit.denyTargets, owners, cache})
@@ -63,7 +68,7 @@ export function createJudge(
     const errors = diagnostics.filter(({severity}) => severity === 'error')
     if (loaded.config === null || read === null || errors.length > 0)
       return refused(typeOf(errors), summaryOf(errors), diagnostics)
-    const snapshot = compile(loaded.config, {revision, forward, references: read.references})
+    const snapshot = compile(loaded.config, {revision, forward, defaults, references: read.references})
     const failed = diagnoseFailures(loaded.config, snapshot)
     if (failed.length > 0) return refused('TestsFailed', summaryOf(failed), [...diagnostics, ...failed])
     return {

@@ -19,6 +19,8 @@ const MODE = 0o640
 export type LineTarget = {
   write(bytes: Buffer, done: (written: number, state: 'ok' | 'later' | 'failed') => void): void
   reopen(): void
+  /** Nothing more is written. */
+  close(): void
 }
 
 export type LineBuffer = {
@@ -92,6 +94,7 @@ export function createLineBuffer(target: LineTarget, gauges: Float64Array): Line
         const finish = () => {
           clearInterval(retry)
           clearTimeout(limit)
+          target.close()
           resolve()
         }
         const limit = setTimeout(finish, END_MS)
@@ -108,6 +111,7 @@ export function fileTarget(path: string): LineTarget {
   let file: number | null = open()
   let isWriting = false
   let isMoved = false
+  let isClosed = false
 
   function open(): number | null {
     try {
@@ -122,13 +126,18 @@ export function fileTarget(path: string): LineTarget {
   function change(): void {
     isMoved = false
     const old = file
-    file = open()
+    file = isClosed ? null : open()
     if (old !== null) close(old, () => {})
+  }
+
+  function reopen(): void {
+    if (isWriting) isMoved = true
+    else change()
   }
 
   return {
     write(bytes, done) {
-      file ??= open()
+      if (!isClosed) file ??= open()
       if (file === null) {
         setImmediate(done, 0, 'failed')
         return
@@ -142,9 +151,10 @@ export function fileTarget(path: string): LineTarget {
         else done(0, codeOf(error) === 'EAGAIN' ? 'later' : 'failed')
       })
     },
-    reopen() {
-      if (isWriting) isMoved = true
-      else change()
+    reopen,
+    close() {
+      isClosed = true
+      reopen()
     },
   }
 }
@@ -163,5 +173,6 @@ export function remoteTarget(send: (lines: string) => void): LineTarget & {taken
       told?.()
     },
     reopen() {},
+    close() {},
   }
 }

@@ -56,6 +56,10 @@ export type ToWorker =
   | {readonly kind: 'challenges'; readonly answers: readonly ChallengeAnswer[]}
   | {readonly kind: 'addresses'; readonly host: string; readonly addresses: readonly string[]; readonly reason: string}
   | {readonly kind: 'drain'; readonly withinMs: number}
+  /** Other bounds for clients. */
+  | {readonly kind: 'edge'; readonly edge: Edge}
+  /** Lines go elsewhere, or are written in another way, from now on. */
+  | {readonly kind: 'access'; readonly access: AccessLogOptions | null}
   /** Opens the file of the access log again: it was moved away. */
   | {readonly kind: 'reopen'}
   /** Lines were taken; the next may follow. */
@@ -63,7 +67,7 @@ export type ToWorker =
 
 export type FromWorker =
   | {readonly kind: 'started'}
-  /** Answers every piece of a table and of certificates, 'pool' and 'challenges', so that the next may follow. */
+  /** Answers every piece of a table and of certificates, 'pool', 'challenges', 'edge' and 'access', so that the next may follow. */
   | {readonly kind: 'done'}
   | {readonly kind: 'listening'; readonly listeners: readonly Listener[]}
   | {readonly kind: 'refused'; readonly listener: Listener; readonly code: string}

@@ -4,7 +4,8 @@ import {type AccessLog, type AccessLogOptions, createAccessLog} from './access-l
 import {createLineBuffer, fileTarget, remoteTarget} from './line-buffer.ts'
 
 export type OpenAccessLog = {
-  readonly log: AccessLog /** The main thread has written what it was given. */
+  readonly log: AccessLog
+  /** The main thread has written what it was given. */
   taken(): void
 }
 

@@ -54,10 +54,18 @@ type Seat = {
   startedMs: number
 }
 
-export function createDataPlane(options: PlaneOptions): DataPlane {
-  const {http, https = null, service = null, edge, clock, log} = options
+/** A data plane whose bounds and access log may become others while it serves. */
+export type Plane = DataPlane & {
+  /** Resolves when every worker goes by it. */
+  setEdge(next: Edge): Promise<void>
+  setAccess(next: AccessLogOptions | null): Promise<void>
+}
+
+export function createDataPlane(options: PlaneOptions): Plane {
+  const {http, https = null, service = null, clock, log} = options
+  let {edge, access = null} = options
   const count = CAN_SHARE ? options.workers : 1
-  const memory = createSharedMemory(count, edge.perClient !== null, clock)
+  const memory = createSharedMemory(count, clock)
   const {doors, doorsSeed, gauges, boards} = memory
   const addresses = new Map<string, Resolved>()
   const ticketKeys = createTicketKeys(clock, keys => {
@@ -72,7 +80,7 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
   let isEnding = false
 
   function start(index: number, onEnd: (error: Error | null) => void): WorkerThread {
-    const {access = null, onLines = (_: string, taken: () => void) => taken()} = options
+    const {onLines = (_: string, taken: () => void) => taken()} = options
     const thread = startWorker(
       {lane: index, lanes: count, edge, doors, doorsSeed, ticketKeys: ticketKeys.current(), gauges, access},
       boards,
@@ -174,6 +182,14 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
       take(to)
       await Promise.all(seats.map(({thread}) => thread.setPool(pool, instances, {from, to}).catch(() => {})))
     },
+    async setEdge(next) {
+      edge = next
+      await Promise.all(seats.map(({thread}) => thread.setEdge(next).catch(() => {})))
+    },
+    async setAccess(next) {
+      access = next
+      await Promise.all(seats.map(({thread}) => thread.setAccess(next).catch(() => {})))
+    },
     async listen() {
       const wanted: Listener[] = []
       if (http !== null) wanted.push({kind: 'http', address: http})
@@ -204,12 +220,15 @@ export function createDataPlane(options: PlaneOptions): DataPlane {
     async drain(withinMs) {
       isEnding = true
       ticketKeys.close()
-      await Promise.all(
-        seats.map(async ({thread}) => {
+      const ended = await Promise.all(
+        seats.map(async ({thread, index}) => {
           await Promise.race([thread.drain(withinMs), elapsed(clock, withinMs + DRAIN_GRACE_MS)])
-          await thread.stop()
+          const hasEnded = await thread.stop()
+          if (!hasEnded) log.error('a worker does not end and is left behind', {worker: index})
+          return hasEnded
         }),
       )
+      return ended.every(Boolean)
     },
   }
 }

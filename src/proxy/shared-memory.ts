@@ -59,7 +59,7 @@ export type SharedMemory = Pick<WorkerStart, 'doors' | 'doorsSeed' | 'gauges'> &
 /** All slots are looked through once in so much time at the most. */
 const RETAIN_MS = 10 * 60_000
 
-export function createSharedMemory(count: number, countsClients: boolean, clock: Clock): SharedMemory {
+export function createSharedMemory(count: number, clock: Clock): SharedMemory {
   const answers = createAnswersBoard(count)
   const routes = createBoard(count, 'counters', answers.clear)
   // Of requests that no route has taken.
@@ -72,7 +72,7 @@ export function createSharedMemory(count: number, countsClients: boolean, clock:
     pools: createBoard(count, 'states'),
     members: createBoard(1, 'states'),
   }
-  const doors = createDoorsMemory(count, countsClients)
+  const doors = createDoorsMemory(count)
   const doorsSeed = randomInt(2 ** 31)
   let retainedMs = 0
 

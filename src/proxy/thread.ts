@@ -2,7 +2,7 @@
 
 import {createHostIndex, type HostIndex} from '../router/host-index.ts'
 import {privateAnswers} from '../scoreboard/answers.ts'
-import {type Doors, openDoors} from '../scoreboard/doors.ts'
+import {type Bounds, type Doors, openDoors} from '../scoreboard/doors.ts'
 import {gaugesOf} from '../scoreboard/gauges.ts'
 import type {AccessLog} from './access-log.ts'
 import type {Challenges} from './challenge.ts'
@@ -24,10 +24,10 @@ import {type Certificates, createCertificates} from './tls/certificates.ts'
 import {createTrust, type Trust} from './trust.ts'
 
 export class Thread {
-  readonly edge: Edge
+  edge: Edge
   readonly live: LiveState
   readonly doors: Doors
-  readonly trust: Trust
+  trust: Trust
   readonly ticks = new Ticks()
   readonly clients = new Set<ClientConnection>()
   /** Connections to the https port that are none yet. */
@@ -69,7 +69,7 @@ export class Thread {
     this.headBytes = Buffer.allocUnsafeSlow(edge.headBytes)
     this.gauges = gaugesOf(gauges, lane)
     this.live = createLiveState(lane, this.ticks)
-    this.doors = openDoors(doors, lane, lanes, doorsSeed, {total: edge.maxConnections, perClient: edge.perClient})
+    this.doors = openDoors(doors, lane, lanes, doorsSeed, boundsOf(edge))
     this.trust = createTrust(edge.trustedProxies)
     this.certificates = createCertificates({
       minVersion: edge.minTlsVersion,
@@ -77,6 +77,14 @@ export class Thread {
       onServer: serveSecured,
       onUnusable: ({id}, why) => onUnusable(id, why),
     })
+  }
+
+  /** For connections that come from now on, and for the next requests of those that are there. */
+  setEdge(edge: Edge): void {
+    this.edge = edge
+    this.trust = createTrust(edge.trustedProxies)
+    this.doors.setBounds(boundsOf(edge))
+    this.certificates.setMinVersion(edge.minTlsVersion)
   }
 
   isEmpty(): boolean {
@@ -87,4 +95,10 @@ export class Thread {
   tellWhenEmpty(): void {
     if (this.isDraining && this.isEmpty()) this.onEmpty?.()
   }
+}
+
+// ---
+
+function boundsOf({maxConnections, perClient}: Edge): Bounds {
+  return {total: maxConnections, perClient}
 }

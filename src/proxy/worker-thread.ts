@@ -3,7 +3,9 @@
 import {Worker} from 'node:worker_threads'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
+import type {AccessLogOptions} from './access-log.ts'
 import {CHANGES_MAX, type Changes, countChanges} from './changes.ts'
+import type {Edge} from './edge.ts'
 import {CERTIFICATES_CHUNK, type FromWorker, type Listener, type ToWorker, type WorkerStart} from './messages.ts'
 import {type Boards, changedParts, wholeTable, wireInstance, wirePool} from './pieces.ts'
 import type {TicketKeys} from './tls/certificates.ts'
@@ -25,13 +27,20 @@ export type WorkerThread = {
   setChallenges(answers: readonly ChallengeAnswer[]): Promise<void>
   setPendingNames(names: readonly string[]): void
   setTicketKeys(keys: TicketKeys): void
+  /** Each resolves when it holds; rejects when the worker dies before. */
+  setEdge(edge: Edge): Promise<void>
+  setAccess(access: AccessLogOptions | null): Promise<void>
   /** Opens the file of its access log again. */
   reopenLog(): void
   setAddresses(host: string, addresses: readonly string[], reason: string): void
   /** Resolves when the last request is answered, or after `withinMs`, or when it is gone. */
   drain(withinMs: number): Promise<void>
-  stop(): Promise<void>
+  /** Ends it, and waits for that for TERMINATE_MS at the most; whether it has ended. */
+  stop(): Promise<boolean>
 }
+
+/** A thread that is stuck in the kernel does not end, and Node 26 now and then spins in its clean-up. */
+const TERMINATE_MS = 5_000
 
 /** Runs the worker's file: '.ts' from source, '.js' as built. */
 const ENTRY = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
@@ -156,6 +165,14 @@ export function startWorker(
       inTurn(async () => {
         await ask({kind: 'challenges', answers})
       }),
+    setEdge: edge =>
+      inTurn(async () => {
+        await ask({kind: 'edge', edge})
+      }),
+    setAccess: access =>
+      inTurn(async () => {
+        await ask({kind: 'access', access})
+      }),
     setPendingNames: names => send({kind: 'pendingNames', names}),
     setTicketKeys: keys => send({kind: 'ticketKeys', keys}),
     reopenLog: () => send({kind: 'reopen'}),
@@ -163,8 +180,10 @@ export function startWorker(
     async drain(withinMs) {
       await inTurn(() => ask({kind: 'drain', withinMs})).catch(() => {})
     },
-    async stop() {
-      await worker.terminate()
+    stop() {
+      const late = Promise.withResolvers<boolean>()
+      const timer = setTimeout(late.resolve, TERMINATE_MS, false)
+      return Promise.race([worker.terminate().then(() => true), late.promise]).finally(() => clearTimeout(timer))
     },
   }
 }

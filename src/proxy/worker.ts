@@ -4,11 +4,12 @@ import type {Server} from 'node:net'
 import {parentPort, workerData} from 'node:worker_threads'
 import {createHostIndex} from '../router/host-index.ts'
 import type {Certificate} from '../snapshot/certificate.ts'
+import type {AccessLogOptions} from './access-log.ts'
 import {createChallenges} from './challenge.ts'
 import {listen} from './listener.ts'
 import {addSegment, unroutedIn} from './live-state.ts'
 import type {FromWorker, Listener, ToWorker, WirePool, WorkerStart} from './messages.ts'
-import {openAccessLog} from './open-access-log.ts'
+import {type OpenAccessLog, openAccessLog} from './open-access-log.ts'
 import {patchTable, type TablePatch} from './patch.ts'
 import {replaceMembers} from './regroup.ts'
 import {buildTable, hasMember, isSameRoute, type Table, type TableBuilder} from './table.ts'
@@ -21,8 +22,6 @@ const TRIM_TICKS = 10
 
 const start = workerData as WorkerStart
 const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
-const accessLog = start.access && openAccessLog(start.access, thread.gauges, lines => say({kind: 'log', lines}))
-thread.access = accessLog?.log ?? null
 const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
@@ -31,6 +30,12 @@ let builder: TableBuilder | TablePatch | null = null
 let regrouped: readonly WirePool[] = []
 let ticks = 0
 let isLeaving = false
+/** Access logs whose lines went to the main thread, in the order in which it takes them. */
+const sending: OpenAccessLog[] = []
+let accessLog: OpenAccessLog | null = null
+/** Access logs that others have taken the place of. */
+let endings: Promise<unknown> = Promise.resolve()
+setAccess(start.access)
 
 setInterval(tick, TICK_MS)
 parentPort?.on('message', (message: ToWorker) => void receive(message))
@@ -109,7 +114,13 @@ async function receive(message: ToWorker): Promise<void> {
     case 'reopen':
       return thread.access?.reopen()
     case 'logged':
-      return accessLog?.taken()
+      return sending.shift()?.taken()
+    case 'edge':
+      thread.setEdge(message.edge)
+      return say({kind: 'done'})
+    case 'access':
+      setAccess(message.access)
+      return say({kind: 'done'})
   }
 }
 
@@ -158,6 +169,20 @@ function setAddresses(host: string, addresses: readonly string[], reason: string
   }
 }
 
+function setAccess(options: WorkerStart['access']): void {
+  if (accessLog !== null) endings = Promise.all([endings, accessLog.log.end()])
+  accessLog = options === null ? null : openAccess(options)
+  thread.access = accessLog?.log ?? null
+}
+
+function openAccess(options: AccessLogOptions): OpenAccessLog {
+  const opened = openAccessLog(options, thread.gauges, lines => {
+    sending.push(opened)
+    say({kind: 'log', lines})
+  })
+  return opened
+}
+
 function tick(): void {
   thread.ticks.tick()
   thread.access?.tick()
@@ -195,6 +220,5 @@ function cutOff(): void {
 function leave(): void {
   if (isLeaving) return
   isLeaving = true
-  if (thread.access === null) say({kind: 'drained'})
-  else void thread.access.end().then(() => say({kind: 'drained'}))
+  void Promise.all([endings, thread.access?.end()]).then(() => say({kind: 'drained'}))
 }

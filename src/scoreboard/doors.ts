@@ -16,23 +16,22 @@ export type Doors = {
   enter(address: string): boolean
   leave(address: string): void
   total(): number
+  /** Other bounds for whoever comes from now on. */
+  setBounds(bounds: Bounds): void
 }
 
-/** Shared memory for the counters; without a bound per client only the totals. */
-export function createDoorsMemory(lanes: number, countsClients: boolean): SharedArrayBuffer {
-  const counters = TOTAL_STRIDE * lanes + (countsClients ? WIDTH * ROWS * lanes : 0)
+export type Bounds = {readonly total: number; readonly perClient: number | null}
+
+/** Shared memory for the counters: 2 MiB for each lane, of which the system gives what is touched. */
+export function createDoorsMemory(lanes: number): SharedArrayBuffer {
+  const counters = (TOTAL_STRIDE + WIDTH * ROWS) * lanes
   return new SharedArrayBuffer(counters * Int32Array.BYTES_PER_ELEMENT)
 }
 
 /** What a worker sees of them. `seed` is the same for all and unknown outside, so that nobody can choose collisions. */
-export function openDoors(
-  memory: SharedArrayBuffer,
-  lane: number,
-  lanes: number,
-  seed: number,
-  bounds: {readonly total: number; readonly perClient: number | null},
-): Doors {
+export function openDoors(memory: SharedArrayBuffer, lane: number, lanes: number, seed: number, bounds: Bounds): Doors {
   const counters = new Int32Array(memory)
+  let {total: totalMax, perClient: perClientMax} = bounds
   const mine = lane * TOTAL_STRIDE
   const sketch = TOTAL_STRIDE * lanes
   const slot = (row: number, ofLane: number, hash: number) => sketch + (ofLane * ROWS + row) * WIDTH + (hash % WIDTH)
@@ -61,16 +60,21 @@ export function openDoors(
     // Counted first and looked at then: two workers that look first would both take the last place.
     enter(address) {
       add(mine, 1)
-      if (bounds.perClient !== null) addClient(address, 1)
-      if (total() <= bounds.total && (bounds.perClient === null || ofClient(address) <= bounds.perClient)) return true
+      // Also without a bound for each: one that comes later counts those who are inside.
+      addClient(address, 1)
+      if (total() <= totalMax && (perClientMax === null || ofClient(address) <= perClientMax)) return true
       this.leave(address)
       return false
     },
     leave(address) {
       add(mine, -1)
-      if (bounds.perClient !== null) addClient(address, -1)
+      addClient(address, -1)
     },
     total,
+    setBounds(next) {
+      totalMax = next.total
+      perClientMax = next.perClient
+    },
   }
 }
 

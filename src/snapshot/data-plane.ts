@@ -49,8 +49,11 @@ export type DataPlane = {
   workerGauges(index: number): WorkerGauges
   /** The files of the access log were moved away. */
   reopenLogs(): void
-  /** Takes no new connections, finishes what is under way, at most `withinMs`, then ends the workers. */
-  drain(withinMs: number): Promise<void>
+  /**
+   * Takes no new connections, finishes what is under way, at most `withinMs`, then ends the workers; whether all of them
+   * have ended.
+   */
+  drain(withinMs: number): Promise<boolean>
 }
 
 export type Listeners = {

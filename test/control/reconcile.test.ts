@@ -301,6 +301,20 @@ test(
 )
 
 test(
+  'services alone are a set that may be served, and may not be lost',
+  withFolder(async folder => {
+    await folder.write({'routes.d/a.yaml': route('a')})
+    const {applied, reconciler} = await serving(folder, {rescanMs: 100})
+    await folder.write({'routes.d/a.yaml': 'services: [{slug: s, instances: ["http://127.0.0.1:1"]}]\n'})
+    await until('the services', () => applied.at(-1)?.services.length === 1)
+    assert.is(applied.at(-1)?.routes.length, 0)
+    await folder.remove('routes.d/a.yaml')
+    await until('the guard', () => reconciler.view().sync.reason === 'GuardRefused')
+    assert.match(reconciler.view().sync.message, /no routes and no services any more, and had 1;/)
+  }),
+)
+
+test(
   'git.allowEmpty lets the last route go',
   withFolder(async folder => {
     await folder.write({'routes.d/a.yaml': route('a')})
@@ -597,13 +611,13 @@ async function serving(
     ...(readFolder === undefined ? {} : {readFolder}),
   })
   const reconciler = createReconciler({
-    settings: {
-      state: folder.at('state'),
+    state: folder.at('state'),
+    settings: () => ({
       git: {allowEmpty},
       permit: {files: ['.'], env: [], denyTargets: []},
       owners,
       forward: {forwarded: false, via: false, requestId: false, traceparent: false},
-    },
+    }),
     source,
     clock: systemClock,
     log,

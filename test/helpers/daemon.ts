@@ -19,11 +19,7 @@ export type DaemonOptions = {
 
 /** Starts a daemon on `folder` (routes.d and state below it) that ends with the folder's scope. */
 export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Promise<RunningDaemon> {
-  // Its default is one port for all of the machine.
-  const admin = options.settings?.includes('admin:') ? '' : 'admin: {http: off}\n'
-  await folder.write({
-    'routesd.yaml': `workers: 2\nlisten: {http: "127.0.0.1:0", service: "127.0.0.1:0"}\n${admin}${options.settings ?? ''}`,
-  })
+  await writeSettings(folder, options.settings ?? '')
   const {settings, diagnostics} = await loadSettings({file: folder.at('routesd.yaml'), cwd: folder.path})
   if (!settings) throw new Error(JSON.stringify(diagnostics))
   const daemon = await runDaemon(settings, {
@@ -33,7 +29,16 @@ export async function daemonIn(folder: Folder, options: DaemonOptions = {}): Pro
     ...(options.servers ? {servers: options.servers} : {}),
     ...(options.clock ? {clock: options.clock} : {}),
   })
-  folder.scope.defer(() => daemon.stop())
+  folder.scope.defer(async () => void (await daemon.stop()))
   const portOf = (addresses: readonly string[]) => Number(addresses[0]?.split(':').at(-1))
   return {...daemon, port: portOf(daemon.listeners.http), servicePort: portOf(daemon.listeners.service)}
+}
+
+/** routesd.yaml with these lines beside those that give a daemon ports of its own; what the lines say of `listen` goes instead. */
+export async function writeSettings(folder: Folder, lines: string): Promise<void> {
+  // Their defaults are one port each for all of the machine.
+  const admin = lines.includes('admin:') ? '' : 'admin: {http: off}\n'
+  const listen = /^listen:/m.test(lines) ? '' : 'listen: {http: "127.0.0.1:0", service: "127.0.0.1:0"}\n'
+  const workers = /^workers:/m.test(lines) ? '' : 'workers: 2\n'
+  await folder.write({'routesd.yaml': `${workers}${listen}${admin}${lines}`})
 }

@@ -88,7 +88,7 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
     ...(options.onLines ? {onLines: options.onLines} : {}),
   })
   await plane.start()
-  scope.defer(() => plane.drain(0))
+  scope.defer(async () => void (await plane.drain(0)))
   await plane.apply(snapshot)
   if (options.certificates) await plane.setCertificates(options.certificates)
   const {http, https, service} = await plane.listen()

@@ -33,7 +33,8 @@ export async function serving(folder: Folder, yaml: string, clock: Clock = syste
       void lines.push({level, message, fields})
   const log: Log = {debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error')}
   const reconciler = createReconciler({
-    settings,
+    state: settings.state,
+    settings: () => settings,
     source: await createSource(settings, {clock, log, rescanMs: 200}),
     clock,
     log,

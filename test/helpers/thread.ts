@@ -27,7 +27,7 @@ export async function threadOf(
   options: SnapshotOptions & {readonly edge?: Partial<Edge>} = {},
 ): Promise<ServedThread> {
   const edge = {...EDGE, ...options.edge}
-  const doors = createDoorsMemory(1, edge.perClient !== null)
+  const doors = createDoorsMemory(1)
   const thread = new Thread(
     {
       lane: 0,

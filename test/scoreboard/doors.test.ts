@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import {clearDoorsLane, createDoorsMemory, openDoors} from '../../src/scoreboard/doors.ts'
 
 test('as many enter as the bound says, all workers together, and a place that is left is free again', () => {
-  const memory = createDoorsMemory(2, false)
+  const memory = createDoorsMemory(2)
   const [one, two] = [0, 1].map(lane => openDoors(memory, lane, 2, 7, {total: 3, perClient: null}))
   if (!one || !two) throw new Error('no doors')
   assert.equal([one.enter('a'), two.enter('a'), one.enter('b'), two.enter('c')], [true, true, true, false])
@@ -16,7 +16,7 @@ test('as many enter as the bound says, all workers together, and a place that is
 })
 
 test('one address has its own bound, all workers together, and does not take the places of others', () => {
-  const memory = createDoorsMemory(2, true)
+  const memory = createDoorsMemory(2)
   const [one, two] = [0, 1].map(lane => openDoors(memory, lane, 2, 7, {total: 100, perClient: 2}))
   if (!one || !two) throw new Error('no doors')
   assert.equal([one.enter('a'), two.enter('a'), one.enter('a'), two.enter('a')], [true, true, false, false])
@@ -26,7 +26,7 @@ test('one address has its own bound, all workers together, and does not take the
 })
 
 test('whoever is turned away is not counted', () => {
-  const memory = createDoorsMemory(1, true)
+  const memory = createDoorsMemory(1)
   const doors = openDoors(memory, 0, 1, 7, {total: 2, perClient: 1})
   assert.is(doors.enter('a'), true)
   for (let i = 0; i < 10; i++) assert.is(doors.enter('a'), false)
@@ -38,7 +38,7 @@ test('whoever is turned away is not counted', () => {
 })
 
 test('the connections of a worker that is gone are forgotten, those of the others are not', () => {
-  const memory = createDoorsMemory(2, true)
+  const memory = createDoorsMemory(2)
   const [one, two] = [0, 1].map(lane => openDoors(memory, lane, 2, 7, {total: 4, perClient: 2}))
   if (!one || !two) throw new Error('no doors')
   one.enter('a')
@@ -50,7 +50,7 @@ test('the connections of a worker that is gone are forgotten, those of the other
 })
 
 test('five thousand addresses that look alike are each counted on their own', () => {
-  const memory = createDoorsMemory(1, true)
+  const memory = createDoorsMemory(1)
   for (const seed of [0, 1, 0x7fffffff]) {
     const doors = openDoors(memory, 0, 1, seed, {total: 20_000, perClient: 1})
     const addresses = Array.from({length: 5_000}, (_, i) => `10.${i % 4}.${(i >> 2) % 256}.${i >> 10}`)
@@ -63,7 +63,7 @@ test('five thousand addresses that look alike are each counted on their own', ()
 })
 
 test('threads that race for the last places never take one too many', async () => {
-  const memory = createDoorsMemory(2, true)
+  const memory = createDoorsMemory(2)
   const peak = new Int32Array(new SharedArrayBuffer(8))
   const program = `
     const {workerData} = require('node:worker_threads')

@@ -1,6 +1,9 @@
 // The access log of the real program: what is in the file after it was told to end, and after it was killed.
 
-import {existsSync, readFileSync} from 'node:fs'
+import {execFile} from 'node:child_process'
+import {constants, existsSync, readFileSync} from 'node:fs'
+import {open} from 'node:fs/promises'
+import {promisify} from 'node:util'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {clientOf, exchange, getAndClose} from '../helpers/client.ts'
@@ -67,6 +70,24 @@ test(
     const {code, stderr} = await command(['run'], {cwd: folder.path})
     assert.is(code, 2)
     assert.match(stderr, /the access log \S+routes\.d cannot be written: EISDIR/)
+  }),
+)
+
+test(
+  'a worker that is stuck in the kernel keeps nobody from stopping the daemon',
+  withFolder(async folder => {
+    const fifo = folder.at('fifo')
+    await promisify(execFile)('mkfifo', [fifo])
+    const reader = await open(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+    const origin = await originThatAnswers(folder.scope, OK)
+    const {daemon, port} = await started(folder, [origin.url], 'access: ./fifo')
+    await exchange(folder.scope, port, getAndClose('/'))
+    // Nobody reads any more, so that who opens it again waits for ever.
+    await reader.close()
+    daemon.child.kill('SIGUSR2')
+    await daemon.stop()
+    assert.is(daemon.child.signalCode, 'SIGTERM', 'it ended by itself, and was not killed')
+    assert.match(daemon.stderr(), /a worker does not end and is left behind/)
   }),
 )
 

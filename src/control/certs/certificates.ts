@@ -46,6 +46,8 @@ export type Certificates = {
   renew(idOrName: string): Promise<CertRow>
   /** Roots of the local CA as PEM, none of them made for this. */
   roots(): Promise<string[]>
+  /** Others see to the names of a public authority from now on. Never throws. */
+  setScheduler(next: CertificatesParts['scheduler']): Promise<void>
   /** Opens the vault; throws AppError. Nothing that it is used for meets a change of certificates halfway. */
   withVault<T>(work: (vault: Vault) => Promise<T>): Promise<T>
   close(): void
@@ -80,6 +82,7 @@ export function createCertificates(parts: CertificatesParts): Certificates {
   let provided: ReadonlySet<string> = new Set()
   let localCa: LocalCa | null = null
   let scheduler: Scheduler | null = null
+  let scheduling = parts.scheduler
   let given = '[]'
   let last: Promise<unknown> = Promise.resolve()
   let isClosed = false
@@ -134,8 +137,8 @@ export function createCertificates(parts: CertificatesParts): Certificates {
       else await ensureLocal(name, vault).catch(error => failures.set(name, sentenceOf(error)))
     }
     const orders = publicNames()
-    if (scheduler === null && vault !== null && orders.length > 0 && typeof parts.scheduler === 'function')
-      scheduler = parts.scheduler(deskOf(vault))
+    if (scheduler === null && vault !== null && orders.length > 0 && typeof scheduling === 'function')
+      scheduler = scheduling(deskOf(vault))
     scheduler?.want(orders)
     await handOver()
     onChange()
@@ -213,7 +216,7 @@ export function createCertificates(parts: CertificatesParts): Certificates {
     if (isLocalName(name)) return rowWithout(certificateId('local', [name]), name, 'failing', failures.get(name) ?? '')
     const id = certificateId('acme', [name])
     if (scheduler === null)
-      return rowWithout(id, name, 'failing', typeof parts.scheduler === 'string' ? parts.scheduler : shelf.problem())
+      return rowWithout(id, name, 'failing', typeof scheduling === 'string' ? scheduling : shelf.problem())
     const {renewAt, error} = scheduler.stateOf(name)
     return {...rowWithout(id, name, error === '' ? 'pending' : 'failing', error), renewAt}
   }
@@ -234,7 +237,7 @@ export function createCertificates(parts: CertificatesParts): Certificates {
     else if (id !== certificateId('acme', made))
       throw new AppError(`${id} is renewed by whoever has made it`, {hint: 'renew it there, and bring it again'})
     else if (scheduler !== null) scheduler.renew(name)
-    else throw new AppError(typeof parts.scheduler === 'string' ? parts.scheduler : shelf.problem())
+    else throw new AppError(typeof scheduling === 'string' ? scheduling : shelf.problem())
     await handOver()
     onChange()
     return only(rows(), id)
@@ -280,6 +283,13 @@ export function createCertificates(parts: CertificatesParts): Certificates {
     renew: idOrName => alone(() => renew(idOrName)),
     roots: () =>
       alone(async () => ((await isVaultInUse()) ? createLocalCa({vault: await shelf.open(), clock}).roots() : [])),
+    setScheduler: next =>
+      alone(async () => {
+        scheduler?.close()
+        scheduler = null
+        scheduling = next
+        await setWanted(served)
+      }),
     withVault: work => alone(async () => work(await shelf.open())),
     close() {
       isClosed = true

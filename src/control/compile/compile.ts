@@ -2,6 +2,7 @@
 // clock, no files, no network. The Config is known to be valid, so nothing can fail but a bug.
 
 import {createHash} from 'node:crypto'
+import {isDeepStrictEqual} from 'node:util'
 import {normalizeId} from '../../base/route-id.ts'
 import {parseShare} from '../../base/units.ts'
 import type {Action, ForwardHeaders, Mirror, Route, Snapshot} from '../../snapshot/snapshot.ts'
@@ -14,6 +15,7 @@ import {compileHosts} from './hosts.ts'
 import {compileKeepalive} from './keepalive.ts'
 import {createPools, type PoolPart, type Pools} from './pools.ts'
 import {compileRetry} from './retry.ts'
+import {type RouteDefaults, withDefaults} from './route-defaults.ts'
 import {compileServices} from './services.ts'
 import {compileSplit} from './split.ts'
 import {createTimeouts} from './timeouts.ts'
@@ -24,6 +26,8 @@ import {compileCondition} from './variants.ts'
 export type CompileOptions = {
   readonly revision: string
   readonly forward: ForwardHeaders
+  /** What every route does that does not say otherwise; left out: what the schema says. */
+  readonly defaults?: RouteDefaults
   /** Texts of the certificates and keys that the configuration refers to. */
   readonly references: References
 }
@@ -37,15 +41,19 @@ export function compile(config: Config, options: CompileOptions): Snapshot {
 export function createCompiler(): (config: Config, options: CompileOptions) => Snapshot {
   const pools = createPools()
   const timeouts = createTimeouts()
-  const units = createUnits()
+  let units = createUnits()
+  let known: RouteDefaults = {}
   return (config, options) => {
-    const {references} = options
+    const {references, defaults = {}} = options
+    // They are in every route that was compiled.
+    if (!isDeepStrictEqual(defaults, known)) units = createUnits()
+    known = defaults
     const services = new Map(config.services.map(placed => [placed.value.slug, placed]))
     // Services first, so that routes find the pools of these and not those of the last time.
-    const slugs = compileServices(config.services, references, pools, timeouts)
+    const slugs = compileServices(config.services, references, pools, timeouts(defaults.timeouts))
     const compiled = units.update(config.routes, placed => {
       const used: PoolPart[] = []
-      const route = compileRoute(nameRoute(placed), timeouts, to => {
+      const route = compileRoute(nameRoute(placed), defaults, timeouts, to => {
         const key = compilePool(to, placed.file, references, pools, services)
         used.push(pools.partOf(key))
         return key
@@ -66,8 +74,14 @@ export function createCompiler(): (config: Config, options: CompileOptions) => S
 
 // ---
 
-function compileRoute(named: Named, timeouts: CompileTimeouts, poolOf: (to: Target) => string): Route {
+function compileRoute(
+  named: Named,
+  defaults: RouteDefaults,
+  timeouts: CompileTimeouts,
+  poolOf: (to: Target) => string,
+): Route {
   const {id, host, prefix, value, file, line} = named
+  const completed = withDefaults(value, defaults)
   return {
     id,
     host,
@@ -77,9 +91,9 @@ function compileRoute(named: Named, timeouts: CompileTimeouts, poolOf: (to: Targ
     }),
     action: compileAction(value, poolOf),
     mirror: compileMirror(value.mirror, poolOf),
-    retry: compileRetry(value.retry),
+    retry: compileRetry(completed.retry),
     head: compileHead(value, prefix),
-    timeouts: timeouts(value.timeouts),
+    timeouts: timeouts(completed.timeouts),
     source: {file, line},
   }
 }

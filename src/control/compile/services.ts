@@ -7,7 +7,7 @@ import {parseDuration} from '../../base/units.ts'
 import type {Check, Discovery, Instance, Pool, ServiceRoute, Snapshot, Timeouts} from '../../snapshot/snapshot.ts'
 import type {Placed} from '../config/config.ts'
 import type {References} from '../config/references.ts'
-import type {Service, ServiceDiscover, ServiceInstance, Timeouts as WrittenTimeouts} from '../config/types.ts'
+import type {Service, ServiceDiscover, ServiceInstance} from '../config/types.ts'
 import {createPools, type Pools} from './pools.ts'
 import {readTarget} from './target.ts'
 import {createTimeouts} from './timeouts.ts'
@@ -18,7 +18,7 @@ export function compileServices(
   services: readonly Placed<Service>[],
   references: References,
   pools: Pools,
-  timeouts: (written: WrittenTimeouts | undefined) => Timeouts,
+  timeouts: Timeouts,
 ): ServiceRoute[] {
   return [...services].sort(bySlug).map(({value, file, line}): ServiceRoute => {
     const tls = compileUpstreamTls(value.upstreamTls, file, references)
@@ -26,7 +26,7 @@ export function compileServices(
       slug: value.slug,
       pool: pools.ofService(value, tls),
       stripSlug: value.stripSlug ?? false,
-      timeouts: timeouts(undefined),
+      timeouts,
       register: value.register ?? false,
       discover: value.discover ? compileDiscovery(value.discover, tls === null ? 'http' : 'https') : null,
       source: {file, line},

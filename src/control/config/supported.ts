@@ -88,6 +88,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     edge: true,
     permit: true,
     owners: true,
+    defaults: {timeouts: true, retry: true},
     log: true,
   },
 }

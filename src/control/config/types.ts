@@ -620,7 +620,7 @@ export interface SettingsGit {
   token?: Secret
   /** Refuses a branch whose history was rewritten. */
   fastForwardOnly?: boolean
-  /** Accepts an edit that leaves no route at all. */
+  /** Accepts an edit that leaves neither a route nor a service. */
   allowEmpty?: boolean
   verify?: SettingsVerify
   /** Fetches when the forge says so. */

@@ -49,6 +49,9 @@ export type History = {
 
 export const HISTORY_BOUNDS = {entries: 1000, bytes: 4 * 2 ** 20, diagnostics: 20, text: 1000} as const
 
+/** The reason of an entry whose files are those of the one before: something around them is not. */
+export const SAME_FILES = 'SameFiles'
+
 export function createHistory(state: string): History {
   const path = join(state, 'history.ndjson')
   let lines: {readonly entry: HistoryEntry; readonly text: string}[] = []
@@ -113,9 +116,15 @@ export function createHistory(state: string): History {
 
 // ---
 
-// A daemon that is started again, or tries again, finds out again what it knew.
+// A daemon that is started again, or tries again, finds out again what it knew. The same files do something else each time.
 function isSame(a: HistoryEntry, b: HistoryEntry): boolean {
-  return a.outcome === b.outcome && a.reason === b.reason && a.message === b.message && a.serving === b.serving
+  return (
+    b.reason !== SAME_FILES &&
+    a.outcome === b.outcome &&
+    a.reason === b.reason &&
+    a.message === b.message &&
+    a.serving === b.serving
+  )
 }
 
 function shortened(entry: HistoryEntry): HistoryEntry {

@@ -41,7 +41,7 @@ const COMPLAINT_EVERY_MS = 60_000
 
 /** Listens until closed. Throws AppError when it cannot, or when there is no secret. */
 export async function createWebhook(parts: WebhookParts): Promise<Webhook> {
-  const {listen, path, clock, log} = parts
+  const {listen, clock, log} = parts
   await parts.readSecret().catch((error: unknown) => {
     throw new AppError(`the secret of git.webhook cannot be read: ${messageOf(error)}`, {cause: error})
   })
@@ -51,6 +51,7 @@ export async function createWebhook(parts: WebhookParts): Promise<Webhook> {
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? ''
+    const {path} = parts
     if (url !== path && !url.startsWith(`${path}?`)) return reply(response, 404, {error: 'there is nothing here'})
     if (request.method !== 'POST') {
       response.setHeader('Allow', 'POST')

@@ -24,6 +24,8 @@ export type Discoverer = {
   watch(wanted: readonly Discovery[]): Promise<void>
   /** What was found last; empty before the first answer. */
   found(discovery: Discovery): readonly Discovered[]
+  /** CIDRs that no answer may lead to from now on. What is allowed again comes with the next answer. */
+  setDenied(denyTargets: readonly string[]): void
   close(): void
 }
 
@@ -58,7 +60,7 @@ type Name = {
 }
 
 export function createDiscoverer({clock, log, denyTargets, servers, onChange}: DiscovererParts): Discoverer {
-  const isDenied = createAddressSet(denyTargets)
+  let isDenied = createAddressSet(denyTargets)
   const dns = new Resolver({timeout: ANSWER_MS, tries: TRIES})
   if (servers) dns.setServers(servers)
   const names = new Map<string, Name>()
@@ -128,6 +130,15 @@ export function createDiscoverer({clock, log, denyTargets, servers, onChange}: D
       cancel()
     },
     found: discovery => names.get(keyOf(discovery))?.found ?? [],
+    setDenied(next) {
+      isDenied = createAddressSet(next)
+      for (const name of names.values()) {
+        const allowed = name.found.filter(({host}) => !isDenied(host))
+        if (allowed.length === name.found.length) continue
+        name.found = allowed
+        onChange(name.discovery)
+      }
+    },
     close() {
       for (const {cancel, first} of names.values()) {
         cancel()

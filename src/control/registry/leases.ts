@@ -29,6 +29,8 @@ export type Leases = {
   of(slug: string): readonly Lease[]
   get(id: string): Lease | undefined
   /** Writes what has not been written yet. */
+  /** Of what is registered or renewed from now on. */
+  setTtl(ttlMs: number): void
   close(): Promise<void>
 }
 
@@ -51,10 +53,11 @@ const WRITE_RENEWAL_SHARE = 0.25
 
 type Held = {lease: Lease; expiresMs: number}
 
-export function createLeases({clock, ttlMs, file, onChange}: LeasesParts): Leases {
+export function createLeases({clock, file, onChange, ...parts}: LeasesParts): Leases {
+  let {ttlMs} = parts
   const held = new Map<string, Held>()
   const byInstance = new Map<string, Set<string>>()
-  const renewalMs = Math.min(WRITE_RENEWAL_MS, ttlMs * WRITE_RENEWAL_SHARE)
+  const renewalMs = () => Math.min(WRITE_RENEWAL_MS, ttlMs * WRITE_RENEWAL_SHARE)
   let ageMs = 0
   let seenMs = clock.now()
   let cancelSweep = clock.after(SWEEP_MS, sweep)
@@ -124,7 +127,7 @@ export function createLeases({clock, ttlMs, file, onChange}: LeasesParts): Lease
       if (!before && of(slug).length >= PER_SLUG_MAX) throw full(`${slug} has ${PER_SLUG_MAX} registered instances`)
       const lease: Lease = {...registration, id, slug, heartbeatMs: clock.now()}
       hold(lease, ttlMs)
-      if (before?.place.url === lease.place.url) file.write(list, renewalMs)
+      if (before?.place.url === lease.place.url) file.write(list, renewalMs())
       else changed(slug)
       return lease
     },
@@ -141,11 +144,14 @@ export function createLeases({clock, ttlMs, file, onChange}: LeasesParts): Lease
         if (!found) continue
         found.lease = {...found.lease, heartbeatMs: clock.now()}
         found.expiresMs = countedMs() + ttlMs
-        file.write(list, renewalMs)
+        file.write(list, renewalMs())
       }
     },
     of,
     get: id => held.get(id)?.lease,
+    setTtl(next) {
+      ttlMs = next
+    },
     async close() {
       cancelSweep()
       await file.close()

@@ -16,6 +16,8 @@ export type Resolver = {
   watch(hosts: readonly string[]): Promise<void>
   /** What is known of a name now, or the address that it is; no addresses: none can be dialled, for the reason given. */
   addressesOf(host: string): {readonly addresses: readonly string[]; readonly reason: string}
+  /** CIDRs that no name may lead to from now on; every name is asked again. */
+  setDenied(denyTargets: readonly string[]): void
   close(): void
 }
 
@@ -51,7 +53,7 @@ export function createResolver({
   denyTargets,
   onChange,
 }: ResolverParts): Resolver {
-  const isDenied = createAddressSet(denyTargets)
+  let isDenied = createAddressSet(denyTargets)
   const names = new Map<string, Name>()
   const line: Name[] = []
   let asking = 0
@@ -155,6 +157,10 @@ export function createResolver({
       })
     },
     addressesOf: host => names.get(host) ?? {addresses: isIP(host) === 0 ? [] : [host], reason: ''},
+    setDenied(next) {
+      isDenied = createAddressSet(next)
+      for (const name of names.values()) ask(name)
+    },
     close() {
       closed = true
       cancelRound()

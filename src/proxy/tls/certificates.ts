@@ -15,6 +15,8 @@ export type Certificates = {
   /** Takes the certificates that are new or changed; `order` names all that are in use from now on. */
   update(changed: readonly Certificate[], order: readonly string[]): void
   setTicketKeys(keys: TicketKeys): void
+  /** Of handshakes from now on. */
+  setMinVersion(version: SecureVersion): void
   /** For a (normalised) name, or null when no certificate was made out for it. */
   find(name: string): Certificate | null
   /** Serves whoever names nobody or nobody we know; null: such connections are refused. */
@@ -54,7 +56,7 @@ const CIPHERS = [
 ].join(':')
 
 export function createCertificates(options: CertificatesOptions): Certificates {
-  let ticketKeys = options.ticketKeys
+  let {ticketKeys, minVersion} = options
   let byId = new Map<string, Certificate>()
   let byName: HostIndex<Certificate> = createHostIndex()
   let fallback: Certificate | null = null
@@ -85,6 +87,11 @@ export function createCertificates(options: CertificatesOptions): Certificates {
       ticketKeys = keys
       servers = new Map()
     },
+    setMinVersion(version) {
+      if (version === minVersion) return
+      minVersion = version
+      servers = new Map()
+    },
     find: name => byName.find(name),
     fallback: () => fallback,
     isEmpty: () => byId.size === 0,
@@ -98,7 +105,7 @@ export function createCertificates(options: CertificatesOptions): Certificates {
         return known.server
       }
       try {
-        const server = build(certificate, clientCa, ticketKeys[isPrevious ? 1 : 0], options.minVersion)
+        const server = build(certificate, clientCa, ticketKeys[isPrevious ? 1 : 0], minVersion)
         options.onServer(server)
         servers.set(key, {certificate, server})
         for (const oldest of servers.keys()) {

@@ -5,6 +5,7 @@ import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {SourceFile} from '../../../src/base/source-file.ts'
 import {compile, createCompiler} from '../../../src/control/compile/compile.ts'
+import type {RouteDefaults} from '../../../src/control/compile/route-defaults.ts'
 import {createParseCache, loadConfig} from '../../../src/control/config/load.ts'
 import {NO_REFERENCES} from '../../../src/control/config/references.ts'
 import {diffSnapshots} from '../../../src/router/diff.ts'
@@ -69,6 +70,41 @@ test('what has not changed is the very same objects', () => {
   assert.is(after.instances[0], before.instances[0])
   const later = judge([a, source('c.yaml', '- {id: c.test, target: "http://10.0.0.2"}\n'), service])
   assert.equal(later, before)
+})
+
+test('other defaults are in every route that does not say otherwise, and in service mode', () => {
+  const cache = createParseCache()
+  const compiler = createCompiler()
+  const {config} = loadConfig(
+    [
+      source('a.yaml', '- {id: a.test, service: s}\n- {id: b.test, service: s, timeouts: {idle: 3s}, retry: off}\n'),
+      source('c.yaml', '- {id: c.test, service: s, retry: {times: 3}}\n- {id: d.test, respond: {status: 204}}\n'),
+      source('s.yaml', 'services: [{slug: s, instances: ["http://10.0.1.1"]}]\n'),
+    ],
+    {...load, cache},
+  )
+  assert.ok(config)
+  const before = compiler(config, options)
+  const defaults = {timeouts: {response: '1s', idle: '2s'}, retry: {times: 1, for: [502]}} satisfies RouteDefaults
+  const after = compiler(config, {...options, defaults})
+  assert.is.not(after.content, before.content)
+  assert.equal(
+    after.routes.map(({timeouts}) => [timeouts.responseMs, timeouts.idleMs]),
+    [
+      [1000, 2000],
+      [1000, 3000],
+      [1000, 2000],
+      [1000, 2000],
+    ],
+  )
+  assert.equal(
+    after.routes.map(({retry}) => retry && [retry.times, retry.statuses]),
+    [[1, [502]], null, [3, [502]], null],
+  )
+  assert.is(after.services[0]?.timeouts.responseMs, 1000)
+  // The same defaults once more are no reason to compile anything.
+  assert.is(compiler(config, {...options, defaults: structuredClone(defaults)}).routes[0], after.routes[0])
+  assert.equal(compiler(config, options), before)
 })
 
 test('another service under the same slug is another content, and its routes are those of before', () => {
