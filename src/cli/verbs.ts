@@ -117,7 +117,8 @@ export const VERBS: readonly Verb[] = [
     operands: '',
     arity: [0, 0],
     summary: 'fetch and read again now, and wait for what comes of it',
-    details: 'Exits 1 when what was read is not served then: refused, in quarantine, or suspended.',
+    details:
+      'Reads routesd.yaml again as well. Exits 1 when what was read is not served then: refused, in quarantine, or\nsuspended.',
     flags: [],
     formats: ['text', 'json'],
     load: async () => (await import('./sync.ts')).sync,

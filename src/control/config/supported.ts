@@ -103,6 +103,16 @@ export function checkSupported(name: SchemaName, value: unknown, document: numbe
   return problems
 }
 
+/** Whether anybody who writes this key gets what it says; of a list, the keys of its items. */
+export function isInEffect(name: SchemaName, path: readonly string[]): boolean {
+  let support: Support | undefined = name in SUPPORTED ? SUPPORTED[name as keyof typeof SUPPORTED] : true
+  for (const key of path) {
+    if (typeof support !== 'object') break
+    support = Object.hasOwn(support, key) ? support[key] : undefined
+  }
+  return support !== undefined
+}
+
 // ---
 
 type Report = (words: string, path: string) => void
