@@ -224,7 +224,10 @@ export type HistoryRow = {
   readonly serving: string | null
 }
 
-export type SyncAnswer = Pick<Status, 'sync' | 'health' | 'revision'>
+export type SyncAnswer = Pick<Status, 'sync' | 'health' | 'revision'> & {
+  /** What routesd.yaml says in vain: SettingsRefused, RestartNeeded. */
+  readonly settings?: readonly Condition[]
+}
 
 /** `until` is a time in RFC 3339, `for` a duration such as '2h'; without either it lasts until `resume`. */
 export type SuspendBody = {readonly until?: string; readonly for?: string; readonly why?: string; readonly who?: string}

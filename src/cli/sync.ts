@@ -15,7 +15,10 @@ export async function sync(call: Call): Promise<ExitCode> {
   call.terminal.out(
     call.format === 'json' ? JSON.stringify(answer, null, 2) : `${state}, serving ${serving} (${detail})`,
   )
-  return state === 'Synced' ? EXIT.ok : EXIT.findings
+  const settings = answer.settings ?? []
+  for (const {type, message: why} of settings) call.terminal.err(`${type}: ${why}`)
+  const isRefused = settings.some(({type}) => type === 'SettingsRefused')
+  return state === 'Synced' && !isRefused ? EXIT.ok : EXIT.findings
 }
 
 // ---

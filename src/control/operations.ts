@@ -57,7 +57,7 @@ export function createOperations(
     async sync() {
       await settings.reread()
       const {sync, health, revision} = await reconciler.sync()
-      return {sync, health: joinHealth(health, instances.health()), revision}
+      return {sync, health: joinHealth(health, instances.health()), revision, settings: settings.conditions()}
     },
     suspend: reconciler.operator.suspend,
     resume: reconciler.operator.resume,

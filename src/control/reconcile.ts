@@ -43,7 +43,10 @@ export type Reconciler = {
   subscribe(listener: (view: View) => void): () => void
   /** Runs now, a fetch included, and resolves with what came of it. */
   sync(): Promise<View>
-  /** Other settings are in force: what is served is judged by them with the next run, which is the caller's to ask for. */
+  /**
+   * Other settings are in force, and perhaps another source: what is served is judged by them in the next run, which the
+   * caller asks for.
+   */
   adopt(source: Source | null): Promise<void>
   /** What an operator may ask for beside that. */
   readonly operator: Operator

@@ -51,13 +51,22 @@ export function createSettingsKeeping(parts: SettingsKeepingParts): SettingsKeep
       const possible = keepingRunning(settings, first)
       const putInForce = await prepare(possible, before)
       current = possible
-      await putInForce()
       conditions.put('SettingsRefused', null)
       sayRestart(restartKeys(settings, first))
-      if (!isDeepStrictEqual(possible.document, before.document)) log.info('other settings are in force')
+      await tellOf(putInForce, possible, before)
     } catch (error) {
-      if (!(error instanceof AppError)) log.error('settings could not be put in force', {why: messageOf(error)})
       refuse({reason: error instanceof AppError ? 'Unusable' : 'Thrown', message: wordsOf(error)})
+    }
+  }
+
+  async function tellOf(putInForce: () => Promise<void>, next: Settings, before: Settings): Promise<void> {
+    try {
+      await putInForce()
+      if (!isDeepStrictEqual(next.document, before.document)) log.info('other settings are in force')
+    } catch (error) {
+      const message = `not all of the settings could be put in force: ${messageOf(error)}; restart routesd`
+      log.error(message)
+      conditions.put('SettingsRefused', {reason: 'Thrown', message})
     }
   }
 
@@ -71,28 +80,26 @@ export function createSettingsKeeping(parts: SettingsKeepingParts): SettingsKeep
     const reason = keys.join(', ')
     if (keys.length > 0 && conditions.get('RestartNeeded')?.reason !== reason)
       log.warn('some settings need a restart', {keys: reason})
-    const message = `${reason} of routesd.yaml ${keys.length === 1 ? 'is another one' : 'are others'} than at the start: restart routesd to put ${keys.length === 1 ? 'it' : 'them'} in force`
+    const message = `routesd.yaml has another ${reason} than at the start: restart routesd to put that in force`
     conditions.put('RestartNeeded', keys.length === 0 ? null : {reason, message})
   }
 
-  return {
-    now: () => current,
-    conditions: conditions.list,
-    reread() {
-      if (reading === null) {
-        reading = rereadNow().finally(() => {
-          reading = null
-        })
-        return reading
-      }
-      // What is being read may be older than the question; one reading more answers all who ask meanwhile.
-      next ??= reading.then(() => {
-        next = null
-        return this.reread()
+  function reread(): Promise<void> {
+    if (reading === null) {
+      reading = rereadNow().finally(() => {
+        reading = null
       })
-      return next
-    },
+      return reading
+    }
+    // What is being read may be older than the question; one reading more answers all who ask meanwhile.
+    next ??= reading.then(() => {
+      next = null
+      return reread()
+    })
+    return next
   }
+
+  return {now: () => current, reread, conditions: conditions.list}
 }
 
 // ---

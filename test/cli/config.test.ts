@@ -21,7 +21,7 @@ test(
   'config dump shows settings and routes with their defaults, the same in YAML and JSON',
   withFolder(async folder => {
     await folder.write({
-      'conf/routesd.yaml': 'routes: ../r\nworkers: 3\n',
+      'conf/routesd.yaml': 'routes: ../r\nworkers: 3\ndefaults: {timeouts: {idle: 9s}}\n',
       'r/x.yaml': '# first\n- id: x.localhost\n  target: http://127.0.0.1:1\n',
     })
     const args = ['config', 'dump', '-c', 'conf/routesd.yaml']
@@ -31,13 +31,14 @@ test(
     const dump = JSON.parse(json.stdout) as {
       revision: string
       settings: {workers: number; edge: {drain: string}}
-      config: {routes: {from: string; id: string; timeouts: {connect: string}}[]}
+      config: {routes: {from: string; id: string; timeouts: {connect: string; idle: string}}[]}
     }
     assert.equal(parse(yaml.stdout), dump)
     assert.match(dump.revision, /^files\.[0-9a-f]{8}$/)
     assert.equal([dump.settings.workers, dump.settings.edge.drain], [3, '30s'])
     const [route] = dump.config.routes
-    assert.equal([route?.id, route?.from, route?.timeouts.connect], ['x.localhost', 'r/x.yaml:2', '5s'])
+    assert.equal([route?.id, route?.from], ['x.localhost', 'r/x.yaml:2'])
+    assert.equal([route?.timeouts.connect, route?.timeouts.idle], ['5s', '9s'])
   }),
 )
 

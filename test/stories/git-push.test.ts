@@ -76,8 +76,8 @@ test(
     await write(to(blue.url))
     const fixed = await ada.commit(work, 'fixed')
     await push('--force')
-    await until('the fix', () => status().revision.applied === fixed, 10_000)
-    assert.equal([status().sync.state, await served()], ['Synced', 'blue'])
+    await until('the fix', () => status().revision.applied === fixed && status().sync.state === 'Synced', 10_000)
+    assert.is(await served(), 'blue')
 
     await work.git('reset', '--quiet', '--hard', first)
     await write(to(green.url))

@@ -308,6 +308,10 @@ test(
       /routesd\.yaml:5:14: .*the settings before stay in force/,
     )
     assert.match(conditionOf('SettingsRefused')?.excerpt ?? '', /loud/)
+    assert.equal(
+      (await daemon.operations.sync()).settings?.map(({type}) => type),
+      ['SettingsRefused'],
+    )
     assert.match(await exchange(folder.scope, daemon.port, long(2048)), /^HTTP\/1\.1 200 /)
     await change(folder, daemon, 'edge: {headBytes: 1KiB}\nregistry: {tokens: [{slug: a, token: {file: nowhere}}]}\n')
     assert.match(conditionOf('SettingsRefused')?.message ?? '', /the token of a cannot be read: .*nowhere/)
@@ -333,7 +337,7 @@ test(
       'listen: {http: "127.0.0.1:1", service: "127.0.0.1:0"}\nworkers: 1\nvault: {key: {env: KEY}}\nedge: {headBytes: 1KiB}\n',
     )
     assert.is(needed()?.reason, 'workers, listen.http, vault.key')
-    assert.match(needed()?.message ?? '', /restart routesd/)
+    assert.match(needed()?.message ?? '', /another workers, listen.http, vault.key than at the start: restart routesd/)
     assert.match(await exchange(folder.scope, daemon.port, long(2048)), /^HTTP\/1\.1 431 /)
     const {settings} = daemon.operations.config() as {settings: {workers: number; listen: {http: string}}}
     assert.equal([settings.workers, settings.listen.http], [2, '127.0.0.1:0'])

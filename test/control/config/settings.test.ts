@@ -78,6 +78,18 @@ test(
 )
 
 test(
+  'defaults are in effect but for limits',
+  withFolder(async folder => {
+    await folder.write({'routesd.yaml': 'defaults:\n  retry: {times: 2}\n  limits: {body: 1MiB}\n'})
+    const {diagnostics} = await loadSettings({file: null, cwd: folder.path})
+    assert.is(
+      renderDiagnostics(diagnostics, 'compact', {color: false}),
+      'routesd.yaml:3:12: error not-supported: "defaults.limits.body" is not supported yet',
+    )
+  }),
+)
+
+test(
   'what asks for something that is not built is refused in its place',
   withFolder(async folder => {
     const text = 'listen: {https: 443}\ngit:\n  soak: {latency: 3x}\n  confirmWithin: 5m\n'
