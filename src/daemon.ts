@@ -89,8 +89,8 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
   // Another one for every daemon: a request that meets its own name in Via goes in a circle, one that meets a second
   // routesd does not.
   const pseudonym = `routesd-${randomBytes(4).toString('hex')}`
-  const settingsNow = () => keeping?.now() ?? settings
   let keeping: SettingsKeeping | null = null
+  const settingsNow = () => keeping?.now() ?? settings
 
   try {
     await openState(settings.state)
@@ -159,18 +159,8 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const openSource = (of: Settings) => createSource(of, {clock, log, onFetch: reloads.countFetch})
     const source = await openSource(settings)
     const reconciler = createReconciler({
-      ...{
-        state: settings.state,
-        settings: settingsNow,
-        source,
-        clock,
-        log,
-        plane: instances,
-        resolver: joining,
-        health,
-        joining,
-        certificates,
-      },
+      ...{source, clock, log, health, joining, certificates},
+      ...{state: settings.state, settings: settingsNow, plane: instances, resolver: joining},
       counters: {route: plane.routeStats, instance: plane.instanceStats},
       onJudged: reloads.count,
     })
@@ -204,11 +194,14 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       throughput.recent,
     )
     tell = operations.tell
-    const rereadAll = async () => {
+    const onHangUp = async () => {
       await reread.reread()
       tell(null)
       reconciler.tick('signal')
     }
+    // Whoever has changed the settings cannot know whether we are there already.
+    process.on('SIGHUP', onHangUp)
+    scope.defer(() => process.off('SIGHUP', onHangUp))
     scope.own(await createAdminServer({socket: settings.admin.socket, operations, log}), server => server.close())
     const metrics = scope.own(
       createMetricsSource({
@@ -257,9 +250,6 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     listeners = await plane.listen()
     scope.own(webhooks, owned => owned.close())
     await (await webhooks.prepare(settingsNow().git))()
-    const onHangUp = () => void rereadAll()
-    process.on('SIGHUP', onHangUp)
-    scope.defer(() => process.off('SIGHUP', onHangUp))
     process.on('SIGUSR2', plane.reopenLogs)
     scope.defer(() => process.off('SIGUSR2', plane.reopenLogs))
     isServing = true
