@@ -22,16 +22,15 @@ export function withFolder(body: (folder: Folder) => Promise<void>): () => Promi
     const path = await realpath(await mkdtemp(join(tmpdir(), 'routesd-test-')))
     scope.defer(() => rm(path, {recursive: true, force: true, maxRetries: 3}))
     try {
-      await body(folderAt(path, scope))
+      await body(folderIn(path, scope))
     } finally {
       await scope.close()
     }
   }
 }
 
-// ---
-
-function folderAt(path: string, scope: Scope): Folder {
+/** A folder that is there already. */
+export function folderIn(path: string, scope: Scope): Folder {
   const at = (name: string) => join(path, name)
   return {
     path,

@@ -11,13 +11,14 @@ import type {Log} from '../../base/log.ts'
 import type {Certificate} from '../../snapshot/certificate.ts'
 import {certificatesInUse, providedNames} from './in-use.ts'
 import {inspect} from './inspect.ts'
-import {createLocalCa, type LocalCa} from './local-ca.ts'
+import {createLocalCa} from './local-ca.ts'
+import {createLocalCertificates, renewalOf} from './local-certificates.ts'
 import {certificateName, isCoveredBy, isLocalName} from './names.ts'
 import {createOwnCertificates, type OwnSource} from './own-certificates.ts'
 import {type Renewal, rowOfKept, rowOfOwn, rowOfUnreadable, rowWithout} from './rows.ts'
 import type {Desk, Scheduler} from './scheduler.ts'
-import {createShelf, type Kept, sentenceOf} from './shelf.ts'
-import {certificateId} from './store.ts'
+import {createShelf} from './shelf.ts'
+import {certificateId, type Kept} from './store.ts'
 import type {Vault} from './vault.ts'
 
 export type Wanted = {
@@ -71,19 +72,24 @@ export type CertificatesParts = {
 
 const REREAD_MS = 10_000
 const RENEW_MS = 3_600_000
+/** Made of the local CA before something else has its turn: some tenths of a second. The first ones are waited for. */
+const ROUND = 100
 
 export function createCertificates(parts: CertificatesParts): Certificates {
   const {clock, log, plane, onChange, isVaultInUse} = parts
   const own = createOwnCertificates(clock)
   const shelf = createShelf(parts)
+  const local = createLocalCertificates({shelf, clock})
   const failures = new Map<string, string>()
   let served: Wanted = {hosts: [], own: []}
   let names: readonly string[] = []
   let provided: ReadonlySet<string> = new Set()
-  let localCa: LocalCa | null = null
+  /** Whose certificates of the local CA are made in the next rounds. */
+  let waiting: readonly string[] = []
+  let isGoingOn = false
   let scheduler: Scheduler | null = null
   let scheduling = parts.scheduler
-  let given = '[]'
+  let given: readonly Certificate[] = []
   let last: Promise<unknown> = Promise.resolve()
   let isClosed = false
   let rereading: {cancel(): void} | null = null
@@ -127,21 +133,40 @@ export function createCertificates(parts: CertificatesParts): Certificates {
   }
 
   async function refresh(): Promise<void> {
+    failures.clear()
+    await lookThrough()
+  }
+
+  async function lookThrough(): Promise<void> {
     provided = providedNames(own.list(), shelf.kept(), clock.now())
     // Only certificates in files do without the vault.
     const vault = names.some(isUnprovided) || (await isVaultInUse()) ? await shelf.tryOpen() : null
     provided = providedNames(own.list(), shelf.kept(), clock.now())
-    failures.clear()
-    for (const name of names.filter(isLocalName).filter(isUnprovided)) {
-      if (vault === null) failures.set(name, shelf.problem())
-      else await ensureLocal(name, vault).catch(error => failures.set(name, sentenceOf(error)))
-    }
+    await issueSome(vault)
     const orders = publicNames()
     if (scheduler === null && vault !== null && orders.length > 0 && typeof scheduling === 'function')
       scheduler = scheduling(deskOf(vault))
     scheduler?.want(orders)
     await handOver()
     onChange()
+    goOn()
+  }
+
+  async function issueSome(vault: Vault | null): Promise<void> {
+    const due = local.due(names.filter(isLocalName).filter(isUnprovided)).filter(name => !failures.has(name))
+    waiting = vault === null ? [] : due.slice(ROUND)
+    if (vault === null) for (const name of due) failures.set(name, shelf.problem())
+    else for (const [name, why] of await local.issueEach(due.slice(0, ROUND), vault)) failures.set(name, why)
+  }
+
+  // Whatever came meanwhile goes before the next round.
+  function goOn(): void {
+    if (waiting.length === 0 || isGoingOn || isClosed) return
+    isGoingOn = true
+    alone(async () => {
+      isGoingOn = false
+      if (!isClosed) await lookThrough()
+    }).catch(error => log.error('certificates could not be made', {why: messageOf(error)}))
   }
 
   function isUnprovided(name: string): boolean {
@@ -150,18 +175,6 @@ export function createCertificates(parts: CertificatesParts): Certificates {
 
   function publicNames(): string[] {
     return names.filter(name => !isLocalName(name) && isUnprovided(name))
-  }
-
-  async function ensureLocal(name: string, vault: Vault, isForced = false): Promise<void> {
-    const id = certificateId('local', [name])
-    // A file that cannot be opened may be somebody's evidence: whoever wants it replaced removes it.
-    const spoiled = shelf.unreadable().find(other => other.id === id)
-    if (spoiled !== undefined) throw new Error(spoiled.message)
-    const before = shelf.get(id)
-    if (before !== null && !isForced && clock.now() < renewalOf(before)) return
-    localCa ??= createLocalCa({vault, clock})
-    const pair = await localCa.issue([name])
-    await shelf.keep({id, names: [name], ...pair, issuer: 'local', updatedAt: now()})
   }
 
   function deskOf(vault: Vault): Desk {
@@ -181,11 +194,11 @@ export function createCertificates(parts: CertificatesParts): Certificates {
   async function handOver(): Promise<void> {
     const next = certificatesInUse(own.list(), shelf.kept(), names, clock.now())
     const covered = new Set(next.flatMap(certificate => certificate.names))
-    const pending = scheduler === null ? [] : publicNames().filter(name => !isCoveredBy(name, covered))
-    const signature = JSON.stringify(next.map(({id, names: used, cert, isDefault}) => [id, used, cert, isDefault]))
-    if (signature !== given) {
+    const orders = scheduler === null ? [] : publicNames()
+    const pending = [...waiting, ...orders].filter(name => !isCoveredBy(name, covered))
+    if (next.length !== given.length || !next.every((certificate, at) => isSame(certificate, given[at]))) {
       await plane.setCertificates(next)
-      given = signature
+      given = next
     }
     // Not before its certificate is there: between the two a name would be unknown.
     plane.setPendingNames(pending)
@@ -213,7 +226,10 @@ export function createCertificates(parts: CertificatesParts): Certificates {
   }
 
   function rowOfMissing(name: string): CertRow {
-    if (isLocalName(name)) return rowWithout(certificateId('local', [name]), name, 'failing', failures.get(name) ?? '')
+    if (isLocalName(name)) {
+      const why = failures.get(name)
+      return rowWithout(certificateId('local', [name]), name, why === undefined ? 'pending' : 'failing', why ?? '')
+    }
     const id = certificateId('acme', [name])
     if (scheduler === null)
       return rowWithout(id, name, 'failing', typeof scheduling === 'string' ? scheduling : shelf.problem())
@@ -233,7 +249,7 @@ export function createCertificates(parts: CertificatesParts): Certificates {
   async function renew(idOrName: string): Promise<CertRow> {
     const {id, names: made} = only(rows(), idOrName)
     const [name = ''] = made
-    if (id === certificateId('local', made)) await ensureLocal(name, await shelf.open(), true)
+    if (id === certificateId('local', made)) await local.issue(name, await shelf.open())
     else if (id !== certificateId('acme', made))
       throw new AppError(`${id} is renewed by whoever has made it`, {hint: 'renew it there, and bring it again'})
     else if (scheduler !== null) scheduler.renew(name)
@@ -304,9 +320,10 @@ export function createCertificates(parts: CertificatesParts): Certificates {
 
 const FAILING: ReadonlySet<string> = new Set(['expired', 'failing', 'unreadable'])
 
-// Two thirds through its life: there is time to try again.
-function renewalOf({facts: {notBeforeMs, notAfterMs}}: Kept): number {
-  return notAfterMs - (notAfterMs - notBeforeMs) / 3
+// What of it the data plane goes by.
+function isSame(one: Certificate, other: Certificate | undefined): boolean {
+  const {id, names, cert, isDefault} = one
+  return id === other?.id && cert === other.cert && isDefault === other.isDefault && names.join() === other.names.join()
 }
 
 function only<T extends {readonly id: string; readonly names: readonly string[]}>(

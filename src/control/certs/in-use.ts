@@ -1,9 +1,9 @@
 // Which certificates the data plane gets, and in which order: of two for one name it uses the first.
 
 import type {Certificate} from '../../snapshot/certificate.ts'
-import {isCoveredBy} from './names.ts'
+import {createNeed} from './names.ts'
 import type {OwnState} from './own-certificates.ts'
-import type {Kept} from './shelf.ts'
+import type {Kept} from './store.ts'
 
 const BY_WHOM = ['import', 'acme', 'local'] as const
 
@@ -26,8 +26,9 @@ export function certificatesInUse(
   })
   const ofHosts = held.filter(({isForAll}) => !isForAll)
   const ofSettings = held.filter(({isForAll}) => isForAll)
+  const isNeeded = createNeed(names)
   const needed = kept
-    .filter(({record}) => record.issuer === 'import' || names.some(name => isCoveredBy(name, record.names)))
+    .filter(({record}) => record.issuer === 'import' || isNeeded(record.names))
     .sort((a, b) => (a.record.id < b.record.id ? -1 : 1))
   const ofVault = BY_WHOM.flatMap(issuer => needed.filter(({record}) => record.issuer === issuer)).map(
     ({record: {id, names: made, cert, key}, facts}) => ({

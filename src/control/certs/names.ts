@@ -6,13 +6,12 @@ import {createAddressSet} from '../../base/cidr.ts'
 /** The name of a host as a certificate has it: an IP address without brackets, in its shortest form. */
 export function certificateName(host: string): string {
   const bare = host.replace(/^\[(.*)\]$/, '$1')
-  return isIP(bare) === 6 ? new URL(`http://[${bare}]`).hostname.slice(1, -1) : bare
+  return bare.includes(':') && isIP(bare) === 6 ? new URL(`http://[${bare}]`).hostname.slice(1, -1) : bare
 }
 
 /** localhost, names below it, IP addresses and single labels; of all others a public authority can say whose they are. */
 export function isLocalName(name: string): boolean {
-  if (isIP(name) !== 0) return true
-  return !name.includes('.') || name === 'localhost' || name.endsWith('.localhost')
+  return name.endsWith('.localhost') || !name.includes('.') || isIP(name) !== 0
 }
 
 /** localhost and what only ever leads to this machine or this network (RFC 6761, 1918, 6598, 3927, 4193, 4291). */
@@ -32,15 +31,21 @@ export const PRIVATE = {
 } as const
 
 export function isPrivateName(name: string): boolean {
-  return isIP(name) === 0 ? name === 'localhost' || name.endsWith('.localhost') : isPrivateAddress(name)
+  return name === 'localhost' || name.endsWith('.localhost') || (isIP(name) !== 0 && isPrivateAddress(name))
 }
 
 /** Whether a certificate for `names` is good for `name`: by itself, or by a wildcard for exactly one label. */
 export function isCoveredBy(name: string, names: readonly string[] | ReadonlySet<string>): boolean {
   const has = (one: string) => ('has' in names ? names.has(one) : names.includes(one))
   if (has(name)) return true
-  const dot = name.indexOf('.')
-  return dot > 0 && isIP(name) === 0 && !name.startsWith('*') && has(`*${name.slice(dot)}`)
+  const wildcard = wildcardOf(name)
+  return wildcard !== null && has(wildcard)
+}
+
+/** Whether a certificate for some names is good for any of `wanted`: `isCoveredBy` for a question that is asked often. */
+export function createNeed(wanted: readonly string[]): (names: readonly string[]) => boolean {
+  const needed = new Set(wanted.flatMap(name => [name, wildcardOf(name) ?? name]))
+  return names => names.some(name => needed.has(name))
 }
 
 /** 4 or 16 bytes. */
@@ -55,5 +60,11 @@ export function bytesOfIp(address: string): Buffer {
 }
 
 // ---
+
+// The one wildcard that a name is covered by.
+function wildcardOf(name: string): string | null {
+  const dot = name.indexOf('.')
+  return dot > 0 && !name.startsWith('*') && isIP(name) === 0 ? `*${name.slice(dot)}` : null
+}
 
 const isPrivateAddress = createAddressSet(PRIVATE.subnets)

@@ -3,8 +3,7 @@
 import type {CertRow, CertState} from '../../admin/protocol.ts'
 import type {Facts} from './inspect.ts'
 import type {OwnState} from './own-certificates.ts'
-import type {Kept} from './shelf.ts'
-import type {Unreadable} from './store.ts'
+import type {Kept, Unreadable} from './store.ts'
 
 /** What its renewal comes to; `renewAt` null: somebody else sees to it. */
 export type Renewal = {readonly renewAt: string | null; readonly error: string}

@@ -3,12 +3,9 @@
 
 import {AppError, messageOf} from '../../base/errors.ts'
 import type {Log} from '../../base/log.ts'
-import {type Facts, inspect} from './inspect.ts'
-import {type CertificateRecord, createStore, type Store, type Unreadable} from './store.ts'
+import {settledValue} from '../../base/settle.ts'
+import {createStore, type Kept, type NewRecord, type Store, type Unreadable} from './store.ts'
 import type {Vault} from './vault.ts'
-
-/** A certificate of the vault, and what it says. */
-export type Kept = {readonly record: CertificateRecord; readonly facts: Facts}
 
 export type Shelf = {
   /** Opens the vault and reads it, the first time; throws AppError. */
@@ -20,7 +17,9 @@ export type Shelf = {
   get(id: string): Kept | null
   unreadable(): readonly Unreadable[]
   /** Keeps a certificate in place of the one with its id; throws what the vault or the file system throws. */
-  keep(record: Omit<CertificateRecord, 'createdAt'>): Promise<Kept>
+  keep(record: NewRecord): Promise<Kept>
+  /** Keeps several, each whatever becomes of the others; what became of each, in their order. Throws when there is no vault. */
+  keepEach(records: readonly NewRecord[]): Promise<PromiseSettledResult<Kept>[]>
 }
 
 export function createShelf({openVault, log}: {readonly openVault: () => Promise<Vault>; readonly log: Log}): Shelf {
@@ -34,12 +33,26 @@ export function createShelf({openVault, log}: {readonly openVault: () => Promise
     const vault = await openVault()
     const store = createStore(vault)
     const found = await store.load()
-    for (const record of found.records) kept.set(record.id, {record, facts: inspect(record.cert, record.key)})
+    for (const entry of found.kept) kept.set(entry.record.id, entry)
     for (const {message} of found.unreadable) log.error('a certificate is unavailable', {why: message})
     unreadable = found.unreadable
     problem = ''
     opened = {vault, store}
     return opened
+  }
+
+  async function keepEach(records: readonly NewRecord[]): Promise<PromiseSettledResult<Kept>[]> {
+    const {store} = await open()
+    const results = await store.putEach(records)
+    const entries = results.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+    for (const entry of entries) {
+      const {record, facts} = entry
+      kept.set(record.id, entry)
+      log.info('a certificate is kept', {id: record.id, issuer: facts.issuer, serial: facts.serial})
+    }
+    const replaced = new Set(entries.map(({record}) => record.id))
+    unreadable = unreadable.filter(({id}) => !replaced.has(id))
+    return results
   }
 
   return {
@@ -58,15 +71,8 @@ export function createShelf({openVault, log}: {readonly openVault: () => Promise
     kept: () => [...kept.values()],
     get: id => kept.get(id) ?? null,
     unreadable: () => unreadable,
-    async keep(record) {
-      const {store} = await open()
-      const whole = await store.put(record)
-      const entry = {record: whole, facts: inspect(whole.cert, whole.key)}
-      kept.set(record.id, entry)
-      unreadable = unreadable.filter(({id}) => id !== record.id)
-      log.info('a certificate is kept', {id: record.id, issuer: entry.facts.issuer, serial: entry.facts.serial})
-      return entry
-    },
+    keep: async record => settledValue((await keepEach([record]))[0]),
+    keepEach,
   }
 }
 

@@ -10,6 +10,7 @@ import {chmod, readFile} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
 import {AppError, messageOf} from '../../base/errors.ts'
 import {createFolder, readTextIfExists, writeAtomic} from '../../base/files.ts'
+import {settledValue, settleEach} from '../../base/settle.ts'
 import {beginTransition, joinTransition, type Transition} from './rekey.ts'
 import {keyIdOf, seal, unseal} from './seal.ts'
 import {fileOf, readIfThere, removeAbandoned, removeDurably, sealedFiles} from './vault-files.ts'
@@ -20,6 +21,8 @@ export type Vault = {
   read(kind: string, name: string): Promise<Buffer | null>
   /** Resolves when it is on the disk, whole. */
   write(kind: string, name: string, content: Uint8Array): Promise<void>
+  /** Writes several, each as `write` does and whatever becomes of the others; what became of each, in their order. */
+  writeEach(kind: string, things: readonly Thing[]): Promise<PromiseSettledResult<void>[]>
   /** Names of what there is, whether it can be opened or not. */
   list(kind: string): Promise<string[]>
   remove(kind: string, name: string): Promise<void>
@@ -31,6 +34,9 @@ export type Vault = {
   finishRekey(): Promise<void>
   keyId(): string
 }
+
+/** Of one batch no two have the same name. */
+export type Thing = {readonly name: string; readonly content: Uint8Array}
 
 /** A key as an operator gives it, and where it was read, for messages. */
 export type KeyText = {readonly bytes: Uint8Array; readonly from: string}
@@ -46,6 +52,8 @@ export type Disk = {readonly write: typeof writeAtomic; readonly remove: (path: 
 
 const STRETCHING = 'scrypt.json'
 const TRANSITION = 'rekey.json'
+/** Files written at a time: most of the time is spent in waiting for the disk, which takes many at once. */
+const PARALLEL = 16
 const DISK: Disk = {write: writeAtomic, remove: removeDurably}
 
 /** Opens or makes a vault. Throws AppError when the key is unfit, or is not the one that its files were sealed with. */
@@ -77,10 +85,14 @@ export async function openVault({
     return run
   }
 
-  async function write(kind: string, name: string, content: Uint8Array): Promise<void> {
-    const path = pathOf(kind, name)
-    await createFolder(dirname(path), 0o700)
-    await disk.write(path, seal(keys()[0] ?? key, kind, name, content), 0o600)
+  function writeEach(kind: string, things: readonly Thing[]): Promise<PromiseSettledResult<void>[]> {
+    return alone(() =>
+      settleEach(things, PARALLEL, async ({name, content}) => {
+        const path = pathOf(kind, name)
+        await createFolder(dirname(path), 0o700)
+        await disk.write(path, seal(keys()[0] ?? key, kind, name, content), 0o600)
+      }),
+    )
   }
 
   async function rewrite({to}: Transition): Promise<Rekeyed> {
@@ -118,7 +130,8 @@ export async function openVault({
         hint: 'bring it back from a backup, or remove it and have it made anew',
       })
     },
-    write: (kind, name, content) => alone(() => write(kind, name, content)),
+    write: async (kind, name, content) => settledValue((await writeEach(kind, [{name, content}]))[0]),
+    writeEach,
     async list(kind) {
       return (await sealedFiles(folder, kind)).map(({name}) => name)
     },

@@ -295,22 +295,6 @@ test(
   }),
 )
 
-test(
-  '300 hosts have their certificates in seconds, and at the next start at once',
-  withFolder(async folder => {
-    const hosts = Array.from({length: 300}, (_, n) => `h${n}.localhost`)
-    const first = deskIn(folder)
-    await first.certificates.watch(wanted(...hosts))
-    assert.is(first.served().length, 300)
-    const began = performance.now()
-    const again = deskIn(folder)
-    await again.certificates.watch(wanted(...hosts))
-    assert.is(again.served().length, 300)
-    assert.ok(performance.now() - began < 10_000)
-    console.log(`300 certificates read in ${Math.round(performance.now() - began)} ms`)
-  }),
-)
-
 test.run()
 
 // ---

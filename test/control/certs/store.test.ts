@@ -1,9 +1,10 @@
 import {readFile, writeFile} from 'node:fs/promises'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
+import {settledValue} from '../../../src/base/settle.ts'
 import {inspect} from '../../../src/control/certs/inspect.ts'
 import {certificateName, isCoveredBy, isLocalName} from '../../../src/control/certs/names.ts'
-import {certificateId, createStore} from '../../../src/control/certs/store.ts'
+import {certificateId, createStore, type NewRecord, type Store} from '../../../src/control/certs/store.ts'
 import {openVault} from '../../../src/control/certs/vault.ts'
 import {certificates, hasOpenssl} from '../../helpers/certificates.ts'
 import {withFolder} from '../../helpers/folder.ts'
@@ -21,13 +22,15 @@ made(
     const {server, address} = certificates(folder.scope)
     const store = createStore(await openVault({folder: folder.path, key: KEY}))
     const id = certificateId('import', ['inner.test'])
-    const first = await store.put({id, names: ['inner.test'], ...server, issuer: 'import', updatedAt: AT})
+    const first = await put(store, {id, names: ['inner.test'], ...server, issuer: 'import', updatedAt: AT})
     assert.is(first.createdAt, AT)
     const next = {id, names: ['127.0.0.1'], ...address, issuer: 'import', updatedAt: LATER} as const
-    assert.equal(await store.put(next), {...next, createdAt: AT})
-    assert.equal(await store.load(), {records: [{...next, createdAt: AT}], unreadable: []})
+    assert.equal(await put(store, next), {...next, createdAt: AT})
+    const {kept, unreadable} = await store.load()
+    assert.equal(kept, [{record: {...next, createdAt: AT}, facts: inspect(address.cert, address.key)}])
+    assert.equal(unreadable, [])
     await store.remove(id)
-    assert.equal(await store.load(), {records: [], unreadable: []})
+    assert.equal(await store.load(), {kept: [], unreadable: []})
   }),
 )
 
@@ -44,9 +47,9 @@ made(
       issuer: 'import',
       updatedAt: AT,
     } as const
-    const error = await store.put(mixed).then(() => 'kept', String)
+    const error = await put(store, mixed).then(() => 'kept', String)
     assert.match(error, /the key does not belong to the certificate/)
-    assert.equal(await store.load(), {records: [], unreadable: []})
+    assert.equal(await store.load(), {kept: [], unreadable: []})
   }),
 )
 
@@ -57,13 +60,13 @@ made(
     const vault = await openVault({folder: folder.path, key: KEY})
     const store = createStore(vault)
     for (const id of ['import-a', 'import-b', 'import-c'])
-      await store.put({id, names: ['inner.test'], ...server, issuer: 'import', updatedAt: AT})
+      await put(store, {id, names: ['inner.test'], ...server, issuer: 'import', updatedAt: AT})
     const path = vault.pathOf('certificate', 'import-b')
     await writeFile(path, (await readFile(path)).subarray(1))
     await vault.write('certificate', 'import-d', Buffer.from('{"names": []}'))
-    const {records, unreadable} = await store.load()
+    const {kept, unreadable} = await store.load()
     assert.equal(
-      records.map(({id}) => id),
+      kept.map(({record}) => record.id),
       ['import-a', 'import-c'],
     )
     assert.equal(
@@ -126,3 +129,9 @@ test('which names are ours, and which certificate is good for a name', () => {
 })
 
 test.run()
+
+// ---
+
+async function put(store: Store, record: NewRecord) {
+  return settledValue((await store.putEach([record]))[0]).record
+}

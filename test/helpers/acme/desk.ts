@@ -106,6 +106,7 @@ function createMemoryVault(): Vault {
     async write(kind, name, content) {
       files.set(`${kind}/${name}`, Buffer.from(content))
     },
+    writeEach: unused,
     list: async kind =>
       [...files.keys()].filter(path => path.startsWith(`${kind}/`)).map(path => path.slice(kind.length + 1)),
     async remove(kind, name) {
