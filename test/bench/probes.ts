@@ -1,26 +1,38 @@
 // What active health costs the thread that it runs on: instances on addresses of their own (127.x.y.z) that a process of
 // its own plays, asked at the pace of 5,000 every 5 s.
 //
-//   node test/bench/probes.ts [INSTANCES (5000)] [INTERVAL_MS (5000)] [SECONDS (10)]
+//   node test/bench/probes.ts [INSTANCES (5000)] [INTERVAL_MS (5000)] [SECONDS (10)] [https]
 
 import {spawn} from 'node:child_process'
 import {systemClock} from '../../src/base/clock.ts'
 import {silentLog} from '../../src/base/log.ts'
+import {createScope} from '../../src/base/scope.ts'
 import {createHealth, type World} from '../../src/control/health/health.ts'
 import type {Check, Instance, Member} from '../../src/snapshot/snapshot.ts'
+import {certificates} from '../helpers/certificates.ts'
 
 const ORIGIN = `
-require('node:net').createServer(socket => {
+const pair = process.env.PAIR
+const create = pair ? require('node:tls').createServer : require('node:net').createServer
+create(pair ? JSON.parse(pair) : {}, socket => {
   socket.on('error', () => {})
   socket.on('data', () => socket.end('HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: 2\\r\\n\\r\\nok'))
-}).listen({port: 0, host: '0.0.0.0', backlog: 4096}, function () { console.log(this.address().port) })
+}).on('tlsClientError', () => {}).listen({port: 0, host: '0.0.0.0', backlog: 4096}, function () { console.log(this.address().port) })
 `
 
 export type ProbesMeasured = {readonly perSecond: number; readonly usPerProbe: number; readonly share: number}
 
 /** Processor time of this process, after one interval to warm up. Throws when an instance was not found well. */
-export async function measureProbes(instances: number, intervalMs: number, seconds: number): Promise<ProbesMeasured> {
-  const child = spawn(process.execPath, ['-e', ORIGIN], {stdio: ['ignore', 'pipe', 'inherit']})
+export async function measureProbes(
+  instances: number,
+  intervalMs: number,
+  seconds: number,
+  isSecure = false,
+): Promise<ProbesMeasured> {
+  const scope = createScope()
+  const {ca, server} = isSecure ? certificates(scope) : {ca: '', server: null}
+  const env = {...process.env, PAIR: server === null ? '' : JSON.stringify(server)}
+  const child = spawn(process.execPath, ['-e', ORIGIN], {env, stdio: ['ignore', 'pipe', 'inherit']})
   let probes = 0
   const health = createHealth({
     clock: systemClock,
@@ -34,7 +46,7 @@ export async function measureProbes(instances: number, intervalMs: number, secon
   })
   try {
     const port = await new Promise<number>(resolve => child.stdout.once('data', data => resolve(Number(data))))
-    const world = worldOf(instances, port, intervalMs)
+    const world = worldOf(instances, port, intervalMs, ca)
     health.watch(world)
     await elapsed(intervalMs)
     const probesBefore = probes
@@ -54,25 +66,30 @@ export async function measureProbes(instances: number, intervalMs: number, secon
   } finally {
     health.close()
     child.kill()
+    await scope.close()
   }
 }
 
 if (import.meta.main) {
-  const [instances = 5000, intervalMs = 5000, seconds = 10] = process.argv.slice(2).map(Number)
-  const {perSecond, usPerProbe, share} = await measureProbes(instances, intervalMs, seconds)
+  const [instances = 5000, intervalMs = 5000, seconds = 10] = process.argv.slice(2, 5).map(Number)
+  const isSecure = process.argv.includes('https')
+  const {perSecond, usPerProbe, share} = await measureProbes(instances, intervalMs, seconds, isSecure)
   console.log(
-    `${instances} instances every ${intervalMs} ms: ${perSecond.toFixed(0)} probes/s, ` +
+    `${instances} ${isSecure ? 'https ' : ''}instances every ${intervalMs} ms: ${perSecond.toFixed(0)} probes/s, ` +
       `${usPerProbe.toFixed(0)} us of CPU each, ${(share * 100).toFixed(1)} % of one core`,
   )
 }
 
 // ---
 
-function worldOf(count: number, port: number, intervalMs: number): World {
+// Over https where there is an authority, whose certificate is checked at each full handshake.
+function worldOf(count: number, port: number, intervalMs: number, ca: string): World {
+  const tls = ca === '' ? null : {serverName: 'inner.test', ca, cert: '', key: '', insecure: false}
+  const scheme = tls === null ? 'http' : 'https'
   const instances = Array.from({length: count}, (_, i): Instance => {
     const host = `127.0.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`
     const keepalive = {idle: 64, timeoutMs: 60_000}
-    return {key: `http://${host}:${port}`, scheme: 'http', host, port, tls: null, keepalive}
+    return {key: `${scheme}://${host}:${port}`, scheme, host, port, tls, keepalive}
   })
   const checks = instances.map(
     ({key}): Check => ({

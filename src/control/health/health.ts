@@ -12,6 +12,7 @@ import {createGates} from './gates.ts'
 import {type Outcome, probe, type Question} from './probe.ts'
 import {requestOf, tlsOf} from './request.ts'
 import {type Ask, createRounds} from './rounds.ts'
+import {createKeptSession, type KeptSession} from './session.ts'
 import {observe, reasonOf, unknownSince, type Verdict} from './verdict.ts'
 
 export type Health = {
@@ -55,6 +56,7 @@ type Asked = {
   readonly check: Check
   instance: Instance
   verdict: Verdict
+  readonly session: KeptSession
   /** Who goes by the verdict. */
   members: {readonly key: string; readonly service: string}[]
 }
@@ -126,8 +128,13 @@ export function createHealth(parts: HealthParts): Health {
       const instance = instances.get(check.instance)
       if (!instance) throw new Error(`check ${check.key} asks no instance that there is`)
       const known = asked.get(check.key)
-      if (known) Object.assign(known, {instance, members: []})
-      else begin({check, instance, members: [], verdict: verdicts.get(questionOf(check)) ?? unknownSince(clock.now())})
+      if (known) {
+        if (known.instance !== instance) known.session.forget()
+        Object.assign(known, {instance, members: []})
+        continue
+      }
+      const verdict = verdicts.get(questionOf(check)) ?? unknownSince(clock.now())
+      begin({check, instance, members: [], verdict, session: createKeptSession()})
     }
     for (const {name, members} of next.pools) {
       for (const {key, check} of members) if (check !== null) asked.get(check)?.members.push({key, service: name})
@@ -166,11 +173,12 @@ export function createHealth(parts: HealthParts): Health {
     }
   }
 
-  function questionFor({check, instance}: Asked): Question {
+  function questionFor({check, instance, session}: Asked): Question {
     return {
       addresses: addressesOf(instance.host).addresses,
       port: instance.port,
       tls: tlsOf(check, instance, contexts),
+      session,
       request: requestOf(check, instance, userAgent),
       expect: check.probe.kind === 'http' ? check.probe.expect : [],
       timeoutMs: Math.min(check.timeoutMs, TIMEOUT_MAX_MS),

@@ -1,13 +1,14 @@
 // One check of one instance: a connection of its own, as clients would get it, at most one request, and of the answer no
 // more than its head. A connection per probe costs a third of what node:http does; a kept one would be cheaper still, and
-// would not find out that nobody accepts any more.
+// would not find out that nobody accepts any more. A TLS session is resumed: see session.ts.
 
 import {connect, type Socket} from 'node:net'
-import {type ConnectionOptions, connect as connectTls} from 'node:tls'
+import {type ConnectionOptions, connect as connectTls, type TLSSocket} from 'node:tls'
 import type {Clock} from '../../base/clock.ts'
 import {codeOf, messageOf} from '../../base/errors.ts'
 import {formatDuration} from '../../base/units.ts'
 import {readAnswer} from './answer.ts'
+import type {KeptSession} from './session.ts'
 
 export type Question = {
   /** Tried in this order until one accepts. */
@@ -15,6 +16,8 @@ export type Question = {
   readonly port: number
   /** null: without TLS. */
   readonly tls: ConnectionOptions | null
+  /** Resumed, and kept up to date; of these rules for TLS and no others. */
+  readonly session: KeptSession
   /** The whole request as latin1; '': an open connection is the answer. */
   readonly request: string
   /** Statuses that are well, as closed ranges. */
@@ -80,7 +83,7 @@ class Probe {
   dial(address: string): Socket {
     const {port, tls} = this.question
     const plain = connect({host: address, port, noDelay: true})
-    const socket = (tls === null ? plain : connectTls({...tls, socket: plain})) as ProbeSocket
+    const socket = (tls === null ? plain : this.secure(plain, tls)) as ProbeSocket
     socket.probe = this
     socket.on(tls === null ? 'connect' : 'secureConnect', onConnect)
     socket.on('data', onData)
@@ -89,10 +92,19 @@ class Probe {
     return socket
   }
 
+  secure(plain: Socket, tls: ConnectionOptions): Socket {
+    const session = this.question.session.resumable(this.clock.now())
+    const socket = connectTls({...tls, socket: plain, ...(session === null ? {} : {session})})
+    socket.on('secureConnect', onProof)
+    socket.on('session', onSession)
+    return socket
+  }
+
   judge(outcome: Outcome): void {
     if (this.isJudged) return
     this.isJudged = true
     this.text = ''
+    if (outcome.kind !== 'well') this.question.session.forget()
     this.onOutcome(outcome)
   }
 
@@ -118,6 +130,16 @@ class Probe {
 
 /** A timer may be this late on a busy machine. */
 const STALL_MS = 50
+
+function onProof(this: TLSSocket): void {
+  const {question, clock} = (this as Socket as ProbeSocket).probe
+  if (!this.isSessionReused()) question.session.proved(clock.now())
+}
+
+function onSession(this: Socket, session: Buffer): void {
+  const {question, isJudged} = (this as ProbeSocket).probe
+  if (!isJudged) question.session.keep(session)
+}
 
 function onConnect(this: Socket): void {
   const running = (this as ProbeSocket).probe

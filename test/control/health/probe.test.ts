@@ -11,9 +11,11 @@ import {readTarget} from '../../../src/control/compile/target.ts'
 import type {Health} from '../../../src/control/config/types.ts'
 import {type Outcome, probe} from '../../../src/control/health/probe.ts'
 import {requestOf, tlsOf} from '../../../src/control/health/request.ts'
+import {createKeptSession, type KeptSession} from '../../../src/control/health/session.ts'
 import type {UpstreamTls} from '../../../src/snapshot/snapshot.ts'
 import {blackholeOf} from '../../helpers/blackhole.ts'
 import {certificates, hasOpenssl, type Made} from '../../helpers/certificates.ts'
+import {createFakeClock} from '../../helpers/clock.ts'
 import {OK, originOf, originThatAnswers} from '../../helpers/origin.ts'
 import {scoped} from '../../helpers/scoped.ts'
 import {until} from '../../helpers/until.ts'
@@ -25,6 +27,7 @@ type AskOptions = {
   readonly tls?: Partial<UpstreamTls>
   readonly addresses?: readonly string[]
   readonly clock?: Clock
+  readonly session?: KeptSession
 }
 
 // One probe to its end: its outcome in words, '' for well.
@@ -36,6 +39,7 @@ async function ask(url: string, health: Health = {path: '/health'}, options: Ask
     addresses: options.addresses ?? [instance.host],
     port: instance.port,
     tls: tlsOf(check, instance, new Map()),
+    session: options.session ?? createKeptSession(),
     request: requestOf(check, instance, 'routesd/test'),
     expect: check.probe.kind === 'http' ? check.probe.expect : [],
     timeoutMs: check.timeoutMs,
@@ -244,6 +248,7 @@ test(
         addresses: ['127.0.0.1'],
         port: mute.port,
         tls: null,
+        session: createKeptSession(),
         request: 'x',
         expect: [],
         timeoutMs: 60_000,
@@ -301,6 +306,49 @@ withTls(
   }),
 )
 
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  withTls(
+    `the session of the last check is resumed over a connection of its own (${version}), and now and then proved anew`,
+    scoped(async scope => {
+      const made = certificates(scope)
+      const {url, resumed, connections} = await tlsOrigin(scope, {...made.server, maxVersion: version})
+      const options = {
+        tls: {ca: made.ca, serverName: 'inner.test'},
+        session: createKeptSession(),
+        clock: createFakeClock(Date.now()),
+      }
+      const asks = () => ask(url, {path: '/health', timeout: '30s'}, options)
+      for (let n = 0; n < 3; n++) assert.is(await asks(), '')
+      await options.clock.advance(200_000)
+      assert.is(await asks(), '')
+      assert.equal(resumed, [false, true, true, true])
+      await options.clock.advance(101_000)
+      for (let n = 0; n < 2; n++) assert.is(await asks(), '')
+      assert.equal(resumed.slice(4), [false, true], 'what the certificate has proved is five minutes old')
+      assert.is(connections(), 6)
+    }),
+  )
+}
+
+withTls(
+  'an instance that was unwell shows its certificate again',
+  scoped(async scope => {
+    const made = certificates(scope)
+    let status = '200 OK'
+    const answer = () => `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`
+    const {url, resumed} = await tlsOrigin(scope, made.server, answer)
+    const options = {tls: {ca: made.ca, serverName: 'inner.test'}, session: createKeptSession()}
+    const asks = () => ask(url, {path: '/health', timeout: '30s'}, options)
+    assert.is(await asks(), '')
+    status = '503 Service Unavailable'
+    assert.match(await asks(), /status 503/)
+    status = '200 OK'
+    assert.is(await asks(), '')
+    assert.is(await asks(), '')
+    assert.equal(resumed, [false, true, false, true])
+  }),
+)
+
 withTls(
   'an instance that speaks no TLS, or nothing at all, is unwell; its bare connection may be all that is asked',
   scoped(async scope => {
@@ -320,14 +368,17 @@ test.run()
 
 // ---
 
-async function tlsOrigin(scope: Scope, options: TlsOptions): Promise<{url: string; heads: string[]}> {
+// What it was sent, and which of its connections have resumed a session.
+async function tlsOrigin(scope: Scope, options: TlsOptions, answer = () => OK) {
   const heads: string[] = []
+  const resumed: boolean[] = []
   const sockets = new Set<Socket>()
   const server = createTlsServer({...options, ALPNProtocols: ['http/1.1']}, socket => {
+    resumed.push(socket.isSessionReused())
     socket.on('error', () => {})
     socket.on('data', data => {
       heads.push(String(data))
-      socket.end(OK)
+      socket.end(answer())
     })
   })
   server.on('connection', socket => void sockets.add(socket))
@@ -339,5 +390,6 @@ async function tlsOrigin(scope: Scope, options: TlsOptions): Promise<{url: strin
     server.close()
   })
   const bound = server.address()
-  return {url: `https://127.0.0.1:${bound !== null && typeof bound === 'object' ? bound.port : 0}`, heads}
+  const url = `https://127.0.0.1:${bound !== null && typeof bound === 'object' ? bound.port : 0}`
+  return {url, heads, resumed, connections: () => sockets.size}
 }
