@@ -155,4 +155,28 @@ check(
   }),
 )
 
+check(
+  'clients are spoken to with AES-128, unless they would rather have ChaCha20 or have nothing else',
+  scoped(async scope => {
+    const {httpsPort} = await proxyOf(
+      scope,
+      {'x.localhost': 'http://127.0.0.1:1'},
+      {certificates: [authorityOf(scope).certificate(['x.localhost'])]},
+    )
+    const suiteFor = async (ciphers: string) =>
+      (await secureTo(scope, httpsPort, {ciphers})).socket.getCipher().standardName
+    const [aes256, chacha, aes128] = [
+      'TLS_AES_256_GCM_SHA384',
+      'TLS_CHACHA20_POLY1305_SHA256',
+      'TLS_AES_128_GCM_SHA256',
+    ]
+    assert.is(await suiteFor(`${aes256}:${chacha}:${aes128}`), aes128)
+    assert.is(await suiteFor(`${chacha}:${aes128}:${aes256}`), chacha)
+    assert.is(await suiteFor(`${aes256}`), aes256)
+    const before13 = 'ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256'
+    const {socket} = await secureTo(scope, httpsPort, {maxVersion: 'TLSv1.2', ciphers: before13})
+    assert.is(socket.getCipher().name, 'ECDHE-ECDSA-AES128-GCM-SHA256')
+  }),
+)
+
 test.run()
