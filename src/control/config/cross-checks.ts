@@ -119,7 +119,7 @@ function checkHosts(
   found: PlacedProblem[],
 ): void {
   for (const [name, placed] of hosts) {
-    if (routes.has(name) || [...routes.keys()].some(host => host.startsWith('*') && covers(name, host))) continue
+    if (routes.has(name) || [...routes.keys()].some(host => covers(name, host))) continue
     const meant = nearest(name, [...routes.keys()])
     const hint = meant ? `Did you mean ${JSON.stringify(meant)}?` : null
     add(found, placed, 'unused-host', '/name', `no route takes requests for ${JSON.stringify(name)}`, hint, 'warning')

@@ -82,8 +82,9 @@ export function createCrossIndex(entries: readonly PlacedEntry[]): CrossIndex {
         ),
       )
       if (changed.some(({entry}) => entry.kind === 'host')) return false
+      const isNamed = (host: string) => [host, ...widerThan(host)].some(pattern => claimed.host.has(pattern))
       return [...hosts].every(
-        host => !host.startsWith('*') && (prefixes.has(host) || !claimed.host.has(host)) && !isShadowing(host),
+        host => !host.startsWith('*') && (prefixes.has(host) || !isNamed(host)) && !isShadowing(host),
       )
     },
   }
