@@ -1,4 +1,6 @@
 // `npm start`: three tiny frontends on loopback and routesd in front of them, until Ctrl-C.
+//
+//   demo.ts [SETTINGS (the routesd.yaml beside this file)]
 
 import {type ChildProcess, spawn} from 'node:child_process'
 import {once} from 'node:events'
@@ -7,6 +9,7 @@ import {join} from 'node:path'
 import {createInterface} from 'node:readline'
 
 const root = join(import.meta.dirname, '..', '..')
+const [settings = join(import.meta.dirname, 'routesd.yaml')] = process.argv.slice(2)
 
 // The targets of routes.d/x.localhost.yaml.
 const FRONTENDS = [
@@ -55,12 +58,13 @@ async function startFrontend(name: string, port: number): Promise<Server> {
 
 // In our process group, so that whatever ends the group ends the daemon too.
 async function runDaemon(): Promise<number> {
-  const daemon = spawn(process.execPath, ['src/main.ts', 'run'], {cwd: root, stdio: ['ignore', 'pipe', 'inherit']})
+  const run = ['src/main.ts', 'run', '--config', settings]
+  const daemon = spawn(process.execPath, run, {cwd: root, stdio: ['ignore', 'pipe', 'inherit']})
   const wasAsked = stopWithUs(daemon)
   createInterface({input: daemon.stdout}).on('line', line => {
     console.log(line)
-    const address = /^routesd ready .*\bhttp=(\S+)/.exec(line)?.[1]
-    if (address) console.log(tryThese(address))
+    const [, http, https] = /^routesd ready .*\bhttp=(\S+) https=(\S+)/.exec(line) ?? []
+    if (http && https) console.log(tryThese(http, https))
   })
   const [code, signal] = (await once(daemon, 'close')) as [number | null, NodeJS.Signals | null]
   if (wasAsked()) return 0
@@ -68,11 +72,18 @@ async function runDaemon(): Promise<number> {
   return code ?? 1
 }
 
-function tryThese(address: string): string {
-  const origin = `http://x.localhost:${address.split(':').at(-1)}`
-  return ['', 'Try', `  curl ${origin}/`, `  curl ${origin}/app/page`, `  curl ${origin}/app/admin/settings`, ''].join(
-    '\n',
-  )
+function tryThese(http: string, https: string): string {
+  const at = (scheme: string, address: string) => `${scheme}://x.localhost:${address.split(':').at(-1)}`
+  return [
+    '',
+    'Try',
+    ...['/', '/app/page', '/app/admin/settings'].map(path => `  curl ${at('http', http)}${path}`),
+    '',
+    'Over https, when the roots of the local CA are trusted',
+    '  npm run -s routesd -- certs export --ca > .routesd/ca.pem',
+    `  curl --cacert .routesd/ca.pem ${at('https', https)}/`,
+    '',
+  ].join('\n')
 }
 
 /** Passes every request to stop on; the returned function says whether there was one. */

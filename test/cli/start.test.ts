@@ -1,31 +1,33 @@
-// `npm start` as a person runs it, on its real ports; where one of them is taken there is nothing to test.
+// `npm start` as a person runs it, on its real ports; where one of them is taken there is nothing to test. Only its state lies
+// elsewhere: what a person has in the checkout was sealed with a key that tests do not have.
 
 import {spawn} from 'node:child_process'
 import {once} from 'node:events'
+import {readFileSync} from 'node:fs'
 import {createServer} from 'node:net'
 import {join} from 'node:path'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
-import {createScope} from '../../src/base/scope.ts'
-import {type RunningCommand, spawnCommand} from '../helpers/command.ts'
+import {command, type RunningCommand, spawnCommand} from '../helpers/command.ts'
+import {type Folder, withFolder} from '../helpers/folder.ts'
 import {until} from '../helpers/until.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const script = join(root, 'examples', 'microfrontends', 'demo.ts')
-const PORTS = [8080, 11337, 8401, 8402, 8403]
+const PORTS = [8080, 8443, 11337, 8401, 8402, 8403]
 
 const taken = (await Promise.all(PORTS.map(port => isFree(port).then(free => (free ? [] : [port]))))).flat()
 if (taken.length > 0) console.log(`SKIP the demo: port ${taken.join(', ')} is in use`)
 
-function demo(name: string, body: (start: () => RunningCommand) => Promise<void>): void {
-  const run = async () => {
-    const scope = createScope()
-    try {
-      await body(() => scope.own(spawnCommand([], {cwd: root, script}), running => running.stop()))
-    } finally {
-      await scope.close()
-    }
-  }
+function demo(name: string, body: (start: () => RunningCommand, folder: Folder) => Promise<void>): void {
+  const run = withFolder(async folder => {
+    const own = readFileSync(join(root, 'examples', 'microfrontends', 'routesd.yaml'), 'utf8')
+      .replace('../../routes.d', join(root, 'routes.d'))
+      .replaceAll('../../.routesd', folder.at('.routesd'))
+    await folder.write({'routesd.yaml': own})
+    const options = {cwd: root, script, env: {ROUTESD_CONFIG_DIR: folder.at('config')}}
+    await body(() => folder.scope.own(spawnCommand([folder.at('routesd.yaml')], options), one => one.stop()), folder)
+  })
   if (taken.length > 0) test.skip(name, run)
   else test(name, run)
 }
@@ -47,6 +49,24 @@ demo('npm start serves three frontends and says how to try them', async start =>
   await allFree()
 })
 
+demo(
+  'npm start serves them on https too, to whoever trusts the roots that it says how to get',
+  async (start, folder) => {
+    const running = start()
+    assert.match(await running.line(/^routesd ready /), / https=127\.0\.0\.1:8443 /)
+    const curl = await running.line(/^ {2}curl --cacert/)
+    assert.match(running.stdout(), /^ {2}npm run -s routesd -- certs export --ca > \.routesd\/ca\.pem$/m)
+    const exported = await command(['certs', 'export', '--ca'], {cwd: folder.path})
+    await folder.write({'ca.pem': exported.stdout})
+    const [, url = ''] = /^ {2}curl --cacert \.routesd\/ca\.pem (\S+)$/.exec(curl) ?? []
+    const answer = await ask(url, '--cacert', folder.at('ca.pem'))
+    assert.match(answer, /^frontend: root\npath: \/\n/)
+    assert.match(answer, / {2}x-forwarded-proto: https\n/)
+    assert.is(await running.stop(), 0)
+    await allFree()
+  },
+)
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   demo(`${signal} to the demo alone stops everything with exit code 0`, async start => {
     const running = start()
@@ -57,9 +77,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-demo('Ctrl-C, which every process of the group gets, stops everything with exit code 0', async () => {
-  const child = spawn(process.execPath, ['--no-warnings', script], {
+demo('Ctrl-C, which every process of the group gets, stops everything with exit code 0', async (_, folder) => {
+  const child = spawn(process.execPath, ['--no-warnings', script, folder.at('routesd.yaml')], {
     cwd: root,
+    env: {...process.env, ROUTESD_CONFIG_DIR: folder.at('config')},
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -84,6 +105,14 @@ demo('a port that is taken is told, the exit code is passed on, and nothing is l
   assert.match(running.stderr(), /8080/)
   await allFree()
 
+  const other = createServer().listen(8443, '127.0.0.1')
+  await once(other, 'listening')
+  const without = start()
+  assert.is(await without.ended, 2)
+  other.close()
+  assert.match(without.stderr(), /8443/)
+  await allFree()
+
   const frontend = createServer().listen(8402, '127.0.0.1')
   await once(frontend, 'listening')
   const second = start()
@@ -106,8 +135,8 @@ async function allFree(): Promise<void> {
 }
 
 // curl knows that *.localhost is this machine; the resolver of the system may not.
-async function ask(url: string): Promise<string> {
-  const child = spawn('curl', ['--silent', '--show-error', '--max-time', '10', url], {
+async function ask(url: string, ...options: string[]): Promise<string> {
+  const child = spawn('curl', ['--silent', '--show-error', '--max-time', '10', ...options, url], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let text = ''
