@@ -8,6 +8,7 @@ import {createServer} from 'node:net'
 import {join} from 'node:path'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
+import {codeOf} from '../../src/base/errors.ts'
 import {command, type RunningCommand, spawnCommand} from '../helpers/command.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
 import {until} from '../helpers/until.ts'
@@ -77,6 +78,24 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
+demo('SIGTERM to npm alone, as a supervisor sends it, stops everything', async (_, folder) => {
+  const npm = spawn('npm', ['start', '--', folder.at('routesd.yaml')], {
+    cwd: root,
+    env: {...process.env, ROUTESD_CONFIG_DIR: folder.at('config')},
+    detached: true,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  folder.scope.defer(() => killGroup(npm.pid ?? 0))
+  let stdout = ''
+  npm.stdout.on('data', data => {
+    stdout += data
+  })
+  await until('the ready line', () => stdout.includes('routesd ready'), 30_000)
+  npm.kill('SIGTERM')
+  await once(npm, 'exit')
+  await allFree()
+})
+
 demo('Ctrl-C, which every process of the group gets, stops everything with exit code 0', async (_, folder) => {
   const child = spawn(process.execPath, ['--no-warnings', script, folder.at('routesd.yaml')], {
     cwd: root,
@@ -121,6 +140,15 @@ demo('a port that is taken is told, the exit code is passed on, and nothing is l
   assert.match(second.stderr(), /^demo: .*8402\n$/)
   await allFree()
 })
+
+// Of a test that has failed something may be left.
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error
+  }
+}
 
 async function isFree(port: number): Promise<boolean> {
   const server = createServer()
