@@ -35,6 +35,7 @@ import {createReloads} from './control/reloads.ts'
 import {createSettingsChange} from './control/settings-change.ts'
 import {createSettingsKeeping, type SettingsKeeping} from './control/settings-keeping.ts'
 import {createThroughput} from './control/throughput.ts'
+import {countersOf} from './control/traffic.ts'
 import {createWebhookKeeping} from './control/webhook.ts'
 import type {Edge} from './proxy/edge.ts'
 import {createDataPlane} from './proxy/plane.ts'
@@ -161,7 +162,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const reconciler = createReconciler({
       ...{source, clock, log, health, joining, certificates},
       ...{state: settings.state, settings: settingsNow, plane: instances, resolver: joining},
-      counters: {route: plane.routeStats, instance: plane.instanceStats},
+      counters: countersOf(plane),
       onJudged: reloads.count,
     })
     const throughput = createThroughput({clock, plane, onLook: look => tell({type: 'traffic', ...look})})

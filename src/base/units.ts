@@ -62,6 +62,12 @@ export function parseShare(text: string): number | null {
   return share <= 1 ? share : null
 }
 
+/** '2x', '1.5x' → 2, 1.5; null when it is not a factor. */
+export function parseFactor(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)x$/.exec(text)
+  return match ? Number(match[1]) : null
+}
+
 /** 0.05 → '5%': the shortest text that parses back to it. */
 export function formatShare(share: number): string {
   // 0.07 * 100 is 7.000000000000001.

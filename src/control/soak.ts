@@ -1,18 +1,19 @@
-// Whether a change made things worse: the routes that it concerns against themselves before it, by their own 5xx answers.
-// Too little to go by never counts, and neither does what failed before.
+// Whether a change made things worse: the routes that it concerns against themselves before it, by their own 5xx answers and
+// by how long they took (latency.ts). Too little to go by never counts, and neither does what failed or was slow before.
 
 import {formatShare} from '../base/units.ts'
 import type {SoakSettings} from './config/git-settings.ts'
 import type {Watched} from './gitops/decisions.ts'
+import {type Durations, type Pace, paceOf} from './latency.ts'
 
 /** Answers of a route, and how many of them were 5xx. */
 export type Sample = {readonly requests: number; readonly errors: number}
 
 export type Breach = {readonly id: string; readonly message: string}
 
-/** The first route that does worse than it may; `since` is what it answered since the change. */
+/** The first route that fails more often than it may; `since` is what it answered since the change. */
 export function findBreach(
-  watched: readonly Watched[],
+  watched: readonly Pick<Watched, 'id' | 'errorRate'>[],
   since: (id: string) => Sample,
   {errorRate, minRequests}: Pick<SoakSettings, 'errorRate' | 'minRequests'>,
 ): Breach | null {
@@ -26,23 +27,34 @@ export function findBreach(
 }
 
 /**
- * What to watch after a change. A route that had no requests is compared with its new instances: one that failed for others
- * before is no fault of the change. Of very many routes those with the most requests are watched.
+ * What to watch after a change. A route that had no requests is compared with its new instances: one that failed
+ * or was slow for others before is no fault of the change. Of very many routes those with the most requests are watched.
  */
-export function baselineOf(
-  changes: readonly Concerned[],
-  before: {route(id: string): Sample; instance(key: string): Sample},
-): Watched[] {
+export function baselineOf(changes: readonly Concerned[], before: Before, minRequests: number): Watched[] {
   return changes
     .map(({id, was, instances}) => {
       const own = before.route(was)
       const others = instances.map(before.instance).filter(({requests}) => requests > 0)
       const rates = [own, ...others].map(rateOf)
-      return {id, errorRate: Math.max(...rates), requests: own.requests}
+      const pace = slowerOf(
+        paceOf(before.durations(was), before.boundsMs, minRequests),
+        instances.map(before.instanceMeanMs),
+      )
+      return {id, errorRate: Math.max(...rates), pace, requests: own.requests}
     })
     .sort((a, b) => b.requests - a.requests)
     .slice(0, WATCHED_AT_MOST)
-    .map(({id, errorRate}) => ({id, errorRate}))
+    .map(({id, errorRate, pace}) => ({id, errorRate, pace}))
+}
+
+/** How routes and instances did of late. */
+export type Before = {
+  route(id: string): Sample
+  instance(key: string): Sample
+  durations(id: string): Durations
+  readonly boundsMs: readonly number[]
+  /** Until the heads of its answers; 0 without any. */
+  instanceMeanMs(key: string): number
 }
 
 /** A route after a change, the one that had its place before, and where it sends its requests now. */
@@ -54,4 +66,8 @@ const WATCHED_AT_MOST = 1000
 
 function rateOf({requests, errors}: Sample): number {
   return requests === 0 ? 0 : errors / requests
+}
+
+function slowerOf(own: Pace | null, meansMs: readonly number[]): Pace | null {
+  return own && {p99Ms: Math.max(own.p99Ms, ...meansMs), meanMs: Math.max(own.meanMs, ...meansMs)}
 }

@@ -11,6 +11,7 @@ import {concernedBy} from './changes.ts'
 import type {Holding} from './conditions.ts'
 import type {GitSettings} from './config/git-settings.ts'
 import type {DecisionFile, Quarantine, Served, Trial, Watched} from './gitops/decisions.ts'
+import {createSlowRoutes} from './slow-routes.ts'
 import {baselineOf, findBreach, type Sample} from './soak.ts'
 import {type Counters, minus, type Traffic} from './traffic.ts'
 
@@ -61,6 +62,7 @@ const LOOK_AGAIN_MS = 10_000
 export function createTrials(parts: TrialParts): Trials {
   const {rules, file, counters, traffic, clock, log, takeBack, inTurn} = parts
   let marks: ReadonlyMap<string, Sample> = new Map()
+  const slow = rules.soak === null || counters === null ? null : createSlowRoutes(counters, rules.soak)
   let cancel = () => {}
 
   function watchedBy({before, after}: Change, open: Trial | null): readonly Watched[] {
@@ -68,7 +70,8 @@ export function createTrials(parts: TrialParts): Trials {
     const concerned = concernedBy(diffSnapshots(before, after), after)
     // What was watched already is compared with what it was before the first change of the trial.
     const known = new Map((open?.watched ?? []).map(route => [route.id, route]))
-    for (const route of baselineOf(concerned, traffic.recent)) if (!known.has(route.id)) known.set(route.id, route)
+    for (const route of baselineOf(concerned, traffic.recent, rules.soak.minRequests))
+      if (!known.has(route.id)) known.set(route.id, route)
     return [...known.values()]
   }
 
@@ -89,7 +92,7 @@ export function createTrials(parts: TrialParts): Trials {
 
   function findFault(trial: Trial, nowMs: number): {reason: 'SoakFailed' | 'NotConfirmed'; message: string} | null {
     if (rules.soak !== null && trial.soakUntil !== null) {
-      const breach = findBreach(trial.watched, countSince, rules.soak)
+      const breach = findBreach(trial.watched, countSince, rules.soak) ?? slow?.find(trial.watched) ?? null
       if (breach !== null) return {reason: 'SoakFailed', message: breach.message}
     }
     if (trial.confirmBy === null || Date.parse(trial.confirmBy) > nowMs) return null
@@ -145,6 +148,7 @@ export function createTrials(parts: TrialParts): Trials {
     watch() {
       const {trial} = file.now()
       marks = new Map((trial?.watched ?? []).map(({id}) => [id, minus(counters?.route(id) ?? NOTHING, undefined)]))
+      slow?.begin(trial?.watched ?? [])
       schedule(LOOK_EVERY_MS)
     },
     settle,

@@ -1,6 +1,14 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
-import {formatDuration, formatShare, parseDuration, parseRate, parseShare, parseSize} from '../../src/base/units.ts'
+import {
+  formatDuration,
+  formatShare,
+  parseDuration,
+  parseFactor,
+  parseRate,
+  parseShare,
+  parseSize,
+} from '../../src/base/units.ts'
 
 const CASES: readonly (readonly [(text: string) => number | null, string, number | null])[] = [
   [parseDuration, '150ms', 150],
@@ -20,6 +28,9 @@ const CASES: readonly (readonly [(text: string) => number | null, string, number
   [parseShare, '100%', 1],
   [parseShare, '101%', null],
   [parseShare, '5', null],
+  [parseFactor, '1.5x', 1.5],
+  [parseFactor, 'x', null],
+  [parseFactor, 'off', null],
   [parseRate, '10/s', 10],
   [parseRate, '600/m', 10],
   [parseRate, '10/d', null],

@@ -53,8 +53,12 @@ export async function originOf(
   }
 }
 
-/** An instance that answers every complete request head with the same bytes. */
-export function originThatAnswers(scope: Scope, answer: string | ((head: string) => string)): Promise<Origin> {
+/** An instance that answers every complete request head with the same bytes, at once or so much later. */
+export function originThatAnswers(
+  scope: Scope,
+  answer: string | ((head: string) => string),
+  lateMs = 0,
+): Promise<Origin> {
   const pending = new Map<number, string>()
   return originOf(scope, (socket, text, connection) => {
     let all = (pending.get(connection) ?? '') + text
@@ -62,7 +66,9 @@ export function originThatAnswers(scope: Scope, answer: string | ((head: string)
       const head = all.slice(0, end + 4)
       const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0)
       if (all.length < end + 4 + length) break
-      socket.write(typeof answer === 'string' ? answer : answer(all.slice(0, end + 4 + length)), 'latin1')
+      const bytes = typeof answer === 'string' ? answer : answer(all.slice(0, end + 4 + length))
+      if (lateMs === 0) socket.write(bytes, 'latin1')
+      else setTimeout(() => socket.destroyed || socket.write(bytes, 'latin1'), lateMs)
       all = all.slice(end + 4 + length)
     }
     pending.set(connection, all)

@@ -86,27 +86,67 @@ test(
 )
 
 test(
-  'a soak does not go by too few requests, nor by a backend that failed before',
+  'a soak does not go by too few requests, nor by a backend that failed or was slow before',
   withFolder(async folder => {
     const {push} = await team(folder)
     const blue = await originThatAnswers(folder.scope, answer('200 OK', 'blue'))
     const red = await originThatAnswers(folder.scope, answer('500 Internal Server Error', 'red'))
-    await push(`${to(blue.url)}- {id: old.test, target: ${red.url}}\n- {id: quiet.test, target: ${blue.url}}\n`, 'one')
-    const settings = 'git: {remote: ./routes.git, every: 1h, soak: {for: 3s, minRequests: 10}}\n'
+    const slow = await originThatAnswers(folder.scope, answer('200 OK', 'slow'), LATE_MS)
+    const routes = (app: string, quiet: string, policy: string) =>
+      to(app) +
+      `- {id: old.test, target: ${red.url}${policy}}\n` +
+      `- {id: late.test, target: ${slow.url}${policy}}\n` +
+      `- {id: quiet.test, target: ${quiet}}\n`
+    await push(routes(blue.url, blue.url, ''), 'one')
+    const settings = 'git: {remote: ./routes.git, every: 1h, soak: {for: 3s, minRequests: 10, latency: 4x}}\n'
     const daemon = await daemonIn(folder, {settings})
     for (let n = 0; n < 12; n++) await ask(folder, daemon, 'old.test')
-    // Of old.test only a policy is another; quiet.test gets a backend that failed for old.test already.
-    const next = await push(
-      `${to(red.url)}- {id: old.test, target: ${red.url}, timeouts: {connect: 3s}}\n- {id: quiet.test, target: ${red.url}}\n`,
-      'two',
-    )
+    await asMany(folder, daemon, 'late.test')
+    // Of old.test and late.test only a policy is another; quiet.test gets a backend that failed for old.test already.
+    const next = await push(routes(red.url, red.url, ', timeouts: {connect: 3s}'), 'two')
     await daemon.operations.sync()
-    assert.match(daemon.operations.status().sync.message, /^3 routes are compared/)
+    assert.match(daemon.operations.status().sync.message, /^4 routes are compared/)
     for (let n = 0; n < 9; n++) await ask(folder, daemon)
     for (let n = 0; n < 12; n++) await ask(folder, daemon, 'old.test')
     for (let n = 0; n < 12; n++) await ask(folder, daemon, 'quiet.test')
-    await until('the end of the soak', () => daemon.operations.status().sync.reason === 'Applied', 15_000)
+    await until(
+      'the end of the soak',
+      async () => {
+        await asMany(folder, daemon, 'late.test')
+        return daemon.operations.status().sync.reason === 'Applied'
+      },
+      15_000,
+    )
     assert.is(daemon.operations.status().revision.applied, next)
+  }),
+)
+
+test(
+  'a backend that has become slow is taken back',
+  withFolder(async folder => {
+    const {push} = await team(folder)
+    const fast = await originThatAnswers(folder.scope, answer('200 OK', 'fast'))
+    const slow = await originThatAnswers(folder.scope, answer('200 OK', 'slow'), LATE_MS)
+    const first = await push(to(fast.url), 'one')
+    const settings = 'git: {remote: ./routes.git, every: 1h, soak: {for: 10m, latency: 3x, minRequests: 20}}\n'
+    const daemon = await daemonIn(folder, {settings})
+    await asMany(folder, daemon)
+    const bad = await push(to(slow.url), 'a slow backend')
+    await daemon.operations.sync()
+    assert.equal([daemon.operations.status().revision.applied, await ask(folder, daemon)], [bad, 'slow'])
+    await until(
+      'the way back',
+      async () => {
+        await asMany(folder, daemon)
+        return daemon.operations.status().sync.reason === 'Quarantined'
+      },
+      30_000,
+    )
+    assert.equal([daemon.operations.status().revision.applied, await ask(folder, daemon)], [first, 'fast'])
+    assert.match(
+      daemon.operations.status().sync.message,
+      /the soak failed: app\.test answered with a p99 of \S+ over \d+ requests, at most \S+ before/,
+    )
   }),
 )
 
@@ -152,6 +192,8 @@ test(
 
 // ---
 
+/** Two buckets and more above anything that answers at once. */
+const LATE_MS = 600
 const answer = (status: string, body: string) => `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 const to = (url: string) => `- id: app.test\n  target: ${url}\n`
 
@@ -169,6 +211,10 @@ async function team(folder: Folder): Promise<{work: Repo; push: (yaml: string, m
 
 async function ask(folder: Folder, {port}: RunningDaemon, host = 'app.test'): Promise<string | undefined> {
   return /\w+$/.exec(await exchange(folder.scope, port, getAndClose('/', host)))?.[0]
+}
+
+async function asMany(folder: Folder, daemon: RunningDaemon, host = 'app.test'): Promise<void> {
+  await Promise.all(Array.from({length: 25}, () => ask(folder, daemon, host)))
 }
 
 test.run()

@@ -3,7 +3,7 @@
 import {resolve} from 'node:path'
 import {type Address, parseAddress} from '../../base/address.ts'
 import {type GitRemote, parseGitRemote} from '../../base/git-remote.ts'
-import {parseDuration, parseShare} from '../../base/units.ts'
+import {parseDuration, parseFactor, parseShare} from '../../base/units.ts'
 import type {Secret, SettingsGit, SettingsWebhook} from './types.ts'
 
 export type GitSettings = {
@@ -39,6 +39,8 @@ export type SoakSettings = {
   readonly forMs: number
   /** Share of 5xx above that before the change. */
   readonly errorRate: number
+  /** How many times as slow as before; null: that is not judged. */
+  readonly latency: number | null
   readonly minRequests: number
 }
 
@@ -91,6 +93,9 @@ export function checkGitWords(git: SettingsGit): [pointer: string, message: stri
     found.push(['/webhook', 'a webhook asks for a fetch, and there is no git.remote to fetch'])
   if (token && remote !== null && typeof remote !== 'string' && remote.kind === 'http' && !isLoopback(remote.url))
     found.push(['/token', 'anybody on the way could read the token; use an https remote'])
+  const latency = soakOf(git)?.latency ?? null
+  if (latency !== null && latency <= 1)
+    found.push(['/soak/latency', 'as slow as before is no reason to go back; say how many times, such as 2x, or off'])
   const listen = webhook?.listen
   if (typeof listen === 'string' && listen !== 'off' && !parseAddress(listen))
     found.push(['/webhook/listen', `${JSON.stringify(listen)} is not a listen address`])
@@ -108,6 +113,7 @@ function soakOf({soak}: SettingsGit): SoakSettings | null {
   return {
     forMs: parseDuration(soak.for ?? '2m') ?? 120_000,
     errorRate: parseShare(soak.errorRate ?? '5%') ?? 0.05,
+    latency: parseFactor((soak.latency ?? '2x') || 'off'),
     minRequests: soak.minRequests ?? 50,
   }
 }

@@ -75,7 +75,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
       allowEmpty: true,
       verify: true,
       webhook: true,
-      soak: {for: true, errorRate: true, minRequests: true},
+      soak: true,
       confirmWithin: true,
     },
     registry: true,

@@ -664,8 +664,8 @@ export interface SettingsSoak {
   for?: string
   /** Share of 5xx answers above that before the change. */
   errorRate?: string
-  /** How many times as slow as before the change. */
-  latency?: string
+  /** How many times as slow as before the change, by the p99 of whole answers. Twice in a row over at least minRequests of each; a p99 up to 25 ms is never too slow, and a route with fewer than minRequests of late is not judged by it. */
+  latency?: ('off' | false) | string
   /** Fewer requests than this never take a change back. */
   minRequests?: number
 }

@@ -42,8 +42,14 @@ export type Trial = {
   readonly watched: readonly Watched[]
 }
 
-/** How a route did before the change: the share of 5xx among its answers. */
-export type Watched = {readonly id: string; readonly errorRate: number}
+/** How a route did before the change. */
+export type Watched = {
+  readonly id: string
+  /** Share of 5xx among its answers. */
+  readonly errorRate: number
+  /** How long its answers took, at the most; null: nobody can tell. */
+  readonly pace: {readonly p99Ms: number; readonly meanMs: number} | null
+}
 
 /** What was taken back, and may not be served until the quarantine is lifted. */
 export type Quarantine = {
@@ -172,10 +178,14 @@ function readTrial({revision, commits, contents, to, since, soakUntil, confirmBy
     soakUntil: optionalTime(soakUntil),
     confirmBy: optionalTime(confirmBy),
     watched: listOf(watched).map(entry => {
-      const {id, errorRate} = recordOf(entry)
-      return {id: textOf(id), errorRate: Number(errorRate)}
+      const {id, errorRate, pace = null} = recordOf(entry)
+      return {id: textOf(id), errorRate: Number(errorRate), pace: pace === null ? null : readPace(recordOf(pace))}
     }),
   }
+}
+
+function readPace({p99Ms, meanMs}: Fields): Watched['pace'] {
+  return {p99Ms: Number(p99Ms), meanMs: Number(meanMs)}
 }
 
 function readQuarantine({revision, to, reason, message, at, commits, contents}: Fields): Quarantine {

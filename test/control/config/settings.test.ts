@@ -92,13 +92,13 @@ test(
 test(
   'what asks for something that is not built is refused in its place',
   withFolder(async folder => {
-    const text = 'listen: {https: 443}\ngit:\n  soak: {latency: 3x}\n  confirmWithin: 5m\n'
+    const text = 'listen: {https: 443}\ndefaults:\n  timeouts: {connect: 1s}\n'
     await folder.write({'routesd.yaml': text})
     const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
     assert.is(settings, null)
     assert.is(
       renderDiagnostics(diagnostics, 'compact', {color: false}),
-      ['routesd.yaml:3:10: error not-supported: "git.soak.latency" is not supported yet'].join('\n'),
+      'routesd.yaml:3:14: error not-supported: "defaults.timeouts.connect" is not supported yet',
     )
   }),
 )
@@ -156,13 +156,20 @@ test(
 test(
   'a soak has the values of the schema unless others are given',
   withFolder(async folder => {
-    await folder.write({'a.yaml': 'git: {soak: {for: 10s}, confirmWithin: 5m}\n', 'b.yaml': 'git: {soak: off}\n'})
-    const [a, b] = await Promise.all(['a.yaml', 'b.yaml'].map(file => loadSettings({file, cwd: folder.path})))
-    assert.equal(a?.settings?.git.soak, {forMs: 10_000, errorRate: 0.05, minRequests: 50})
+    await folder.write({
+      'a.yaml': 'git: {soak: {for: 10s}, confirmWithin: 5m}\n',
+      'b.yaml': 'git: {soak: off}\n',
+      'c.yaml': 'git: {soak: {latency: off}}\n',
+    })
+    const [a, b, c] = await Promise.all(
+      ['a.yaml', 'b.yaml', 'c.yaml'].map(file => loadSettings({file, cwd: folder.path})),
+    )
+    assert.equal(a?.settings?.git.soak, {forMs: 10_000, errorRate: 0.05, latency: 2, minRequests: 50})
     assert.equal(
       [a?.settings?.git.confirmWithinMs, b?.settings?.git.soak, b?.settings?.git.confirmWithinMs],
       [300_000, null, null],
     )
+    assert.is(c?.settings?.git.soak?.latency, null)
   }),
 )
 
@@ -177,6 +184,7 @@ test(
       'remote: "https://tok@example.com/x"': 'carries a credential',
       'verify: {mode: head}': 'carry no signature',
       'webhook: {secret: {env: X}}': 'no git.remote',
+      'soak: {latency: 1x}': 'no reason to go back',
       'remote: "http://example.com/x", token: {env: X}': 'anybody on the way',
     }
     for (const [git, why] of Object.entries(refused)) {

@@ -15,7 +15,12 @@ import {withFolder} from '../../helpers/folder.ts'
 const AT = '2026-01-01T00:00:00.000Z'
 const TRIAL: Trial = {
   ...{revision: 'b', commits: ['bb'], contents: ['2'], to: {revision: 'a', commit: 'aa', content: '1'}},
-  ...{since: AT, soakUntil: AT, confirmBy: null, watched: [{id: 'x.test', errorRate: 0.25}]},
+  ...{
+    since: AT,
+    soakUntil: AT,
+    confirmBy: null,
+    watched: [{id: 'x.test', errorRate: 0.25, pace: {p99Ms: 50, meanMs: 12.5}}],
+  },
 }
 
 test(
