@@ -4,11 +4,10 @@ import {join} from 'node:path'
 import type {Clock} from '../base/clock.ts'
 import type {Log} from '../base/log.ts'
 import type {Holding} from './conditions.ts'
-import {createKnownFiles, readRoutesFolder} from './config/files.ts'
-import {fingerprint, fingerprintHead} from './gitops/fingerprint.ts'
+import {createDrift} from './drift.ts'
+import {fingerprintHead} from './gitops/fingerprint.ts'
 import {operationUnderWay} from './gitops/git-dir.ts'
 import {findPlace, servedRef} from './gitops/place.ts'
-import {changedPaths} from './gitops/revision.ts'
 import {createSettler} from './gitops/settle.ts'
 import {createWatch} from './gitops/watch.ts'
 import type {Origin} from './origin.ts'
@@ -28,20 +27,11 @@ export type LocalParts = {
 export async function createLocalOrigin(parts: LocalParts): Promise<Origin> {
   const {root, path, clock, log, rescanMs} = parts
   const settler = createSettler(clock, async () => null)
-  const known = createKnownFiles()
   let place = await findPlace(root, path)
   const bare = place?.bare === true
   const label = bare ? path : parts.label
-  let seen: {readonly key: string; readonly drift: Holding | null} | null = null
-
-  async function compare(tree: ReadonlyMap<string, string>, revision: string): Promise<Holding | null> {
-    const {files} = await readRoutesFolder(root, label, known)
-    const changed = changedPaths(tree, files)
-    if (changed.length === 0) return null
-    const names = changed.slice(0, NAMED_MAX).join(', ') + (changed.length > NAMED_MAX ? ', …' : '')
-    const message = `${label} on the disk is not that of ${revision}, which is served: ${names}`
-    return {reason: 'DirtyWorkTree', message, revision}
-  }
+  const drift = createDrift(root, label)
+  let seen: Holding | null = null
 
   return {
     label,
@@ -50,6 +40,8 @@ export async function createLocalOrigin(parts: LocalParts): Promise<Origin> {
     top: () => place?.top ?? root,
     noticed(trigger) {
       if (trigger === 'watch' || trigger === 'rescan') settler.touch()
+      // The watcher says which files; nobody else does.
+      if (trigger !== 'watch') drift.doubt()
     },
     settled: () => settler.settled(),
     refresh: async () => null,
@@ -64,17 +56,15 @@ export async function createLocalOrigin(parts: LocalParts): Promise<Origin> {
     },
     repair: async () => false,
     problem: () => null,
-    async drift({id, files}, revision) {
+    async drift(tree, revision) {
       if (place === null || place.bare) return null
       // Half of a checkout is no drift.
-      if ((await operationUnderWay({own: place.gitDir})) !== null) return seen?.drift ?? null
-      const key = `${id} ${await fingerprint(root)}`
-      if (seen?.key !== key)
-        seen = {key, drift: await compare(new Map(files.map(file => [file.path, file.id])), revision)}
-      return seen.drift
+      if ((await operationUnderWay({own: place.gitDir})) !== null) return seen
+      seen = await drift.look(tree, revision)
+      return seen
     },
     async watch(tick) {
-      const common = {root, clock, log, tick, ...(rescanMs === undefined ? {} : {rescanMs})}
+      const common = {root, clock, log, tick, hint: drift.hint, ...(rescanMs === undefined ? {} : {rescanMs})}
       const instead = {
         look: () => fingerprintHead({own: root, common: root}),
         beside: async () => ['HEAD', 'packed-refs', 'refs/heads'].map(name => join(root, name)),
@@ -84,7 +74,3 @@ export async function createLocalOrigin(parts: LocalParts): Promise<Origin> {
     stop: () => settler.stop(),
   }
 }
-
-// ---
-
-const NAMED_MAX = 3

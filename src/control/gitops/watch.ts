@@ -1,6 +1,6 @@
 // Notices that routes.d or the commit below it may have changed. A hint and nothing more: events get lost when a folder is
-// swapped or a link retargeted, and a watcher may go deaf or break. So it looks itself every 5 s, asks for a full re-read
-// every minute, and sets up a new watcher when the old one failed or missed something.
+// swapped or a link retargeted, and a watcher may go deaf or break. So it looks itself every 5 s (rarer among very many files),
+// asks for a full re-read every minute, and sets up a new watcher when the old one failed or missed something.
 
 import {realpath} from 'node:fs/promises'
 import {join, relative, sep} from 'node:path'
@@ -22,6 +22,8 @@ export type WatchParts = {
   readonly log: Log
   /** Called on every hint; must not throw. */
   readonly tick: (reason: WatchReason) => void
+  /** Is told of each path that a hint is about, before `tick` is. */
+  readonly hint?: (path: string) => void
   readonly rescanMs?: number
   /** What is watched instead of the files below `root` and the HEAD above it. */
   readonly instead?: {
@@ -33,6 +35,8 @@ export type WatchParts = {
 }
 
 const RESCAN_MS = 5_000
+/** A look that takes longer, because of very many files, is had as much rarer: it may cost a hundredth of the time. */
+const LOOK_MS = 50
 const RESCANS_PER_REREAD = 12
 /** A first scan may take longer in a big folder; nobody waits for it then. */
 const READY_MS = 1_000
@@ -45,6 +49,7 @@ export async function createWatch({
   clock,
   log,
   tick,
+  hint = () => {},
   rescanMs = RESCAN_MS,
   instead,
   open = watchFiles,
@@ -73,8 +78,9 @@ export async function createWatch({
       atomic: false,
     })
     watcher = fresh
-    fresh.on('all', () => {
+    fresh.on('all', (_, path) => {
       hinted = true
+      hint(path)
       tick('watch')
     })
     fresh.on('error', error => {
@@ -102,10 +108,12 @@ export async function createWatch({
 
   function rescan(): void {
     work(async () => {
+      const began = performance.now()
       try {
         await compare()
       } finally {
-        if (!closed) cancelRescan = clock.after(rescanMs, rescan)
+        const rarer = Math.max(1, (performance.now() - began) / LOOK_MS)
+        if (!closed) cancelRescan = clock.after(rescanMs * rarer, rescan)
       }
     })
   }
