@@ -30,6 +30,8 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
   const {label} = origin
   // The files of the last commit that was read, by blob: what did not change is neither read nor decoded again.
   let known = new Map<string, SourceFile>()
+  // A commit is what it is: one push makes several ticks, and only the first of them has anything to read.
+  let last: {readonly key: string; readonly tree: CommitTree | null; readonly read: Found} | null = null
   // What the routes of that commit refer to beside themselves: a commit that changes it is another one for them.
   const referred = new Set<string>()
   let referring = ''
@@ -54,8 +56,12 @@ export function createCommitSource({origin, fastForwardOnly, verify}: CommitPart
       const nothing = {files: [], diagnostics: [], missing: false, verified: null, drift: null}
       return {kind: 'set', set: {...common, ...nothing, refusal, key}}
     }
-    const tree = await readCommitTree(git, commit.sha, place.path)
-    const read = tree === null ? NOTHING : await readFiles(place.top, tree)
+    const where = JSON.stringify([commit.sha, place.top, place.path])
+    if (last?.key !== where) {
+      const tree = await readCommitTree(git, commit.sha, place.path)
+      last = {key: where, tree, read: tree === null ? NOTHING : await readFiles(place.top, tree)}
+    }
+    const {tree, read} = last
     const key = JSON.stringify([read.key, await readReferred(git, commit.sha, read.key)])
     const drift = tree === null ? null : await origin.drift(tree, revision)
     const verified = verify === null ? null : revision

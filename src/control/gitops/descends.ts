@@ -11,21 +11,26 @@ export type Descent = 'descends' | 'rewritten' | 'unknown-base'
 export async function descentOf(git: Git, base: string, tip: string): Promise<Descent> {
   if (base === tip) return 'descends'
   try {
-    await git('rev-parse', '--verify', '--quiet', '--end-of-options', `${base}^{commit}`)
-  } catch (error) {
-    if (isNo(error)) return 'unknown-base'
-    throw error
-  }
-  try {
     await git('merge-base', '--is-ancestor', base, tip)
     return 'descends'
   } catch (error) {
     if (isNo(error)) return 'rewritten'
+    if (!(await hasCommit(git, base))) return 'unknown-base'
     throw error
   }
 }
 
 // ---
+
+async function hasCommit(git: Git, name: string): Promise<boolean> {
+  try {
+    await git('rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`)
+    return true
+  } catch (error) {
+    if (isNo(error)) return false
+    throw error
+  }
+}
 
 // Exit code 1 without a word is the answer "no" of both commands; whatever else fails says why.
 function isNo(error: unknown): boolean {

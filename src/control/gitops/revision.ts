@@ -42,9 +42,14 @@ export async function nameRevision(root: string, files: readonly SourceFile[]): 
 
 /** Stands for the set: sha256 over the sorted paths and the sha256 of each, hex. A name carries the first 8 digits. */
 export function contentHash(files: readonly SourceFile[]): string {
-  const hash = createHash('sha256')
-  for (const {path, sha256} of files.toSorted(byPath)) hash.update(`${path}\0${sha256}\n`)
-  return hash.digest('hex')
+  let content = contentsKnown.get(files)
+  if (content === undefined) {
+    const hash = createHash('sha256')
+    for (const {path, sha256} of files.toSorted(byPath)) hash.update(`${path}\0${sha256}\n`)
+    content = hash.digest('hex')
+    contentsKnown.set(files, content)
+  }
+  return content
 }
 
 /** The paths that are not the same in a tree (path → blob id) and among files as they were read; route files only. */
@@ -75,6 +80,9 @@ function problemOf({kind, message, hint}: GitError): string | null {
   if (kind === 'missing' || kind === 'no-repository' || kind === 'no-folder') return null
   return hint ? `${message}; ${hint}` : message
 }
+
+/** Of sets that are asked about more than once. */
+const contentsKnown = new WeakMap<readonly SourceFile[], string>()
 
 /** Of files that are still the same objects: the blobs that they are. */
 const blobsKnown = new WeakMap<SourceFile, string>()

@@ -58,11 +58,15 @@ export function createServedSets(state: string, log: Log): ServedSets {
     }
   }
 
+  function hold(entry: Entry): void {
+    kept.push(entry)
+    for (const name of entry.names) uses.set(name, (uses.get(name) ?? 0) + 1)
+  }
+
   async function drop(entry: Entry): Promise<void> {
-    const names = (await readManifest(entry.number)).files.map(([, sha256]) => sha256)
     await unlink(pathOf(entry.number))
     kept = kept.filter(other => other !== entry)
-    for (const name of new Set(names)) {
+    for (const name of entry.names) {
       const left = (uses.get(name) ?? 1) - 1
       if (left > 0) uses.set(name, left)
       else {
@@ -98,8 +102,7 @@ export function createServedSets(state: string, log: Log): ServedSets {
       for (const number of numbers.sort((a, b) => a - b)) {
         try {
           const {files, ...set} = await readManifest(number)
-          kept.push({...set, number, files: files.length})
-          for (const name of new Set(files.map(([, sha256]) => sha256))) uses.set(name, (uses.get(name) ?? 0) + 1)
+          hold({...set, number, files: files.length, names: namesOf(files)})
         } catch (error) {
           log.warn('a set that was served cannot be read any more', {file: pathOf(number), why: messageOf(error)})
           await remove(pathOf(number)).catch(() => {}) // the next start says it again
@@ -123,8 +126,7 @@ export function createServedSets(state: string, log: Log): ServedSets {
       const entry = {...set, bytes}
       const list = files.map(({path, sha256}) => [path, sha256] as const)
       await writeAtomic(pathOf(number), JSON.stringify({version: VERSION, ...entry, files: list} satisfies Written))
-      kept.push({...entry, number, files: files.length})
-      for (const name of new Set(list.map(([, sha256]) => sha256))) uses.set(name, (uses.get(name) ?? 0) + 1)
+      hold({...entry, number, files: files.length, names: namesOf(list)})
       if (newest?.content === set.content) await drop(newest)
       for (let [oldest] = kept; kept.length > 1 && oldest && isTooMuch(); [oldest] = kept) await drop(oldest)
     },
@@ -145,9 +147,19 @@ export function createServedSets(state: string, log: Log): ServedSets {
 
 // ---
 
-type Entry = KeptSet & {readonly number: number; readonly bytes: number; readonly files: number}
+type Entry = KeptSet & {
+  readonly number: number
+  readonly bytes: number
+  readonly files: number
+  /** Of its blobs, each once; there are no more of them than files in all sets. */
+  readonly names: ReadonlySet<string>
+}
 type Manifest = KeptSet & {readonly bytes: number; readonly files: readonly (readonly [string, string])[]}
 type Written = Manifest & {readonly version: number}
+
+function namesOf(files: Manifest['files']): ReadonlySet<string> {
+  return new Set(files.map(([, sha256]) => sha256))
+}
 
 // The sha256 of a file is that of its bytes, of which the text may have lost a byte order mark.
 function isContent(text: string, sha256: string): boolean {
