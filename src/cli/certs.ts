@@ -10,7 +10,7 @@ import {type StateVault, stateVault} from '../control/certs/state-vault.ts'
 import {certificateFiles, vaultKey} from '../control/config/certificate-files.ts'
 import type {Config} from '../control/config/config.ts'
 import {loadConfig} from '../control/config/load.ts'
-import {readRoutes} from './offline.ts'
+import {readRoutes, readSettings} from './offline.ts'
 import type {Call} from './verb.ts'
 
 /** Certificates without a daemon; nothing is served, so none is made. */
@@ -22,7 +22,7 @@ export async function askDaemonOrVault<T>(
   ask: (client: AdminClient) => Promise<T>,
   offline: (certificates: OfflineCertificates) => Promise<T>,
 ): Promise<T> {
-  const {settings, files, label} = await readRoutes(call)
+  const settings = await readSettings(call)
   if (!call.isOn('offline')) {
     try {
       return await ask(createAdminClient(settings.admin.socket))
@@ -31,6 +31,12 @@ export async function askDaemonOrVault<T>(
       call.terminal.err(`${error.message}; this is what the vault and the files say`)
     }
   }
+  const {files, label} = await readRoutes(call).catch((error: unknown) => {
+    // What the vault has is no less there for it.
+    if (!(error instanceof AppError)) throw error
+    call.terminal.err(error.message)
+    return {files: [], label: settings.routesLabel}
+  })
   // What is not valid is not served; `check` says so.
   const config: Config | null = loadConfig(files, {label, denyTargets: settings.permit.denyTargets}).config
   const vault = stateVault({state: settings.state, readKey: vaultKey(settings), env: call.terminal.env})

@@ -5,10 +5,12 @@ import {relative, resolve} from 'node:path'
 import {AppError} from '../base/errors.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import type {Diagnostic} from '../control/config/diagnostic.ts'
-import {readPaths, readRoutesFolder} from '../control/config/files.ts'
+import {readPaths} from '../control/config/files.ts'
 import {type Loaded, loadConfig} from '../control/config/load.ts'
 import type {Settings} from '../control/config/settings.ts'
+import {readPlace} from './offline.ts'
 import {readCommitFiles, readPathsAt} from './read-commit.ts'
+import {findRoutes} from './routes-place.ts'
 import type {Call} from './verb.ts'
 
 export type ChosenFiles = {
@@ -23,9 +25,10 @@ export type ChosenFiles = {
 }
 
 /** Reads them; throws an AppError when there is none. */
-export async function readChosen({operands, values}: Call, settings: Settings): Promise<ChosenFiles> {
+export async function readChosen(call: Call, settings: Settings): Promise<ChosenFiles> {
+  const {operands, values} = call
   const at = values('at').at(-1) ?? null
-  const chosen = operands.length === 0 ? await readOwn(settings, at) : await readGiven(operands, at)
+  const chosen = operands.length === 0 ? await readOwn(call, settings, at) : await readGiven(operands, at)
   if (chosen.files.length > 0 || chosen.diagnostics.length > 0) return chosen
   throw new AppError(`no files matched: ${chosen.where} holds no *.yaml or *.yml`)
 }
@@ -39,9 +42,10 @@ export function loadChosen({operands, terminal}: Call, settings: Settings, {file
 
 // ---
 
-async function readOwn({routes, routesLabel: label}: Settings, at: string | null): Promise<ChosenFiles> {
-  const read =
-    at === null ? {...(await readRoutesFolder(routes, label)), sha: null} : await readCommitFiles(routes, label, at)
+async function readOwn(call: Call, settings: Settings, at: string | null): Promise<ChosenFiles> {
+  const place = await findRoutes(settings)
+  const {root, label} = place
+  const read = at === null ? await readPlace(call, place) : await readCommitFiles(root, label, at)
   if (read.missing) throw new AppError(`no files matched: there is no ${label}${atCommit(at)}`)
   return {...read, label, where: label}
 }

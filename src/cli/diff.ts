@@ -9,6 +9,7 @@ import type {Snapshot} from '../snapshot/snapshot.ts'
 import {compileCommit, compileFolder, readSettings} from './offline.ts'
 import {renderDiff} from './render-diff.ts'
 import {renderDiffMarkdown} from './render-diff-markdown.ts'
+import {findRoutes} from './routes-place.ts'
 import type {Call} from './verb.ts'
 
 export type Diff = {
@@ -40,8 +41,13 @@ export function isEmpty({changes, certificates}: Diff): boolean {
 
 // ---
 
-/** null is the work tree. 'A..B' is A and B, 'A...B' what B did since it left A, as git has it. */
+/** null is the work tree, or where there is none the newest commit. 'A..B' is A and B, 'A...B' what B did since it left A, as git has it. */
 async function revisionsOf(call: Call): Promise<readonly [string, string | null]> {
+  const {tip} = await findRoutes(await readSettings(call))
+  if (tip !== null && call.operands.length === 0)
+    throw new AppError('nothing is checked out here that HEAD could be compared with', {
+      hint: 'name two revisions, such as HEAD~1 HEAD',
+    })
   const [first = 'HEAD', second = null] = call.operands
   const range = /^(.*?)(\.{2,3})(.*)$/.exec(first)
   if (!range) return [first, second]
@@ -52,9 +58,9 @@ async function revisionsOf(call: Call): Promise<readonly [string, string | null]
 }
 
 async function forkPoint(call: Call, a: string, b: string): Promise<string> {
-  const {routes} = await readSettings(call)
+  const {root} = await findRoutes(await readSettings(call))
   try {
-    const sha = await readForkPoint(routes, a, b)
+    const sha = await readForkPoint(root, a, b)
     if (sha !== null) return sha
   } catch (error) {
     if (!(error instanceof GitError)) throw error

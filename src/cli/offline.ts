@@ -13,10 +13,11 @@ import {renderDiagnostics} from '../control/config/render.ts'
 import {loadSettings, type Settings} from '../control/config/settings.ts'
 import {nameRevision} from '../control/gitops/revision.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
-import {readCommitFiles} from './read-commit.ts'
+import {type CommitFiles, readCommitFiles} from './read-commit.ts'
+import {findRoutes, type RoutesPlace} from './routes-place.ts'
 import type {Call} from './verb.ts'
 
-/** routes.d as it lies on disk. */
+/** routes.d as it lies on disk, or, where it does not, as the newest commit has it. */
 export type RoutesFolder = {
   readonly settings: Settings
   readonly root: string
@@ -26,6 +27,8 @@ export type RoutesFolder = {
   /** What was wrong when it was read. */
   readonly diagnostics: readonly Diagnostic[]
   readonly missing: boolean
+  /** The commit that was read; null for the files as they lie on disk. */
+  readonly sha: string | null
 }
 
 /** The settings; throws an AppError with a line for each thing that is wrong with them. */
@@ -38,8 +41,37 @@ export async function readSettings({configFile, terminal}: Call): Promise<Settin
 /** The files of routes.d. */
 export async function readRoutes(call: Call): Promise<RoutesFolder> {
   const settings = await readSettings(call)
-  const {routes: root, routesLabel: label} = settings
-  return {settings, root, label, ...(await readRoutesFolder(root, label))}
+  const place = await findRoutes(settings)
+  const {root, label} = place
+  return {settings, root, label, ...(await readPlace(call, place))}
+}
+
+/** The files of routes.d for a verb that changes them; throws an AppError when they lie nowhere. */
+export async function readRoutesOnDisk(call: Call): Promise<RoutesFolder> {
+  const folder = await readRoutes(call)
+  if (folder.sha === null) return folder
+  throw new AppError(`${folder.label} is in a repository that is not checked out here`, {
+    hint: 'change it in a clone, and push',
+  })
+}
+
+/** Its files on disk, or else those of its newest commit, which is said on stderr. */
+export async function readPlace(
+  {terminal}: Call,
+  {root, label, tip}: RoutesPlace,
+): Promise<Omit<CommitFiles, 'sha'> & {readonly sha: string | null}> {
+  if (tip === null) return {...(await readRoutesFolder(root, label)), sha: null}
+  const read = await readCommitFiles(root, label, tip.ref)
+  terminal.err(`${label} is not checked out here: read from ${tip.name}, at ${read.sha.slice(0, 7)}`)
+  return read
+}
+
+/** The name of what was read. */
+export async function revisionOf(
+  {root, sha}: Pick<RoutesFolder, 'root' | 'sha'>,
+  files: readonly SourceFile[],
+): Promise<string> {
+  return sha === null ? (await nameRevision(root, files)).revision : sha.slice(0, 7)
 }
 
 /** What the files say when they stand in `folder`; what is wrong goes to stderr, and then this throws and says `what`. */
@@ -83,26 +115,25 @@ export async function compileOffline(call: Call): Promise<Compiled> {
   throw new AppError(`there is no ${compiled.label}`, {hint: '`routesd init` writes a first one'})
 }
 
-/** The files as they lie on disk. */
+/** The files as they lie on disk, or in the newest commit. */
 export async function compileFolder(call: Call): Promise<Compiled> {
   const folder = await readRoutes(call)
-  const {revision} = await nameRevision(folder.root, folder.files)
-  return compileFiles(folder, checkFiles(call, folder, folder.files), revision, null)
+  return compileFiles(folder, checkFiles(call, folder, folder.files), await revisionOf(folder, folder.files))
 }
 
 /** The files of a commit, under the settings of today. */
 export async function compileCommit(call: Call, name: string): Promise<Compiled> {
   const settings = await readSettings(call)
-  const {routes: root, routesLabel: label} = settings
-  const {sha, ...read} = await readCommitFiles(root, label, name)
+  const {root, label} = await findRoutes(settings)
+  const read = await readCommitFiles(root, label, name)
   const folder = {settings, root, label, ...read}
-  return compileFiles(folder, checkFiles(call, folder, read.files, `${label} at ${name}`), sha.slice(0, 7), sha)
+  return compileFiles(folder, checkFiles(call, folder, read.files, `${label} at ${name}`), read.sha.slice(0, 7))
 }
 
 // ---
 
-function compileFiles(folder: RoutesFolder, config: Config, revision: string, sha: string | null): Compiled {
-  const {settings, root, label, missing} = folder
+function compileFiles(folder: RoutesFolder, config: Config, revision: string): Compiled {
+  const {settings, root, label, missing, sha} = folder
   const snapshot = compile(config, {
     revision,
     forward: settings.forward,

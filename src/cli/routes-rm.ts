@@ -5,7 +5,7 @@ import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
 import {normalizeId} from '../base/route-id.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import {nearest} from '../control/config/suggest.ts'
-import {checkFiles, readRoutes} from './offline.ts'
+import {checkFiles, readRoutesOnDisk} from './offline.ts'
 import {removeRoute} from './remove-route.ts'
 import type {Call} from './verb.ts'
 import {writeChanges} from './write-changes.ts'
@@ -13,7 +13,7 @@ import {writeChanges} from './write-changes.ts'
 export async function routesRm(call: Call): Promise<ExitCode> {
   const {terminal} = call
   const wanted = normal(call.operands[0] ?? '')
-  const before = await readRoutes(call)
+  const before = await readRoutesOnDisk(call)
   const valid = checkFiles(call, before, before.files)
   const ids = valid.routes.map(route => normal(route.value.id))
   if (!ids.includes(wanted)) {

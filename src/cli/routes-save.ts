@@ -5,14 +5,14 @@ import {AppError, EXIT, type ExitCode} from '../base/errors.ts'
 import type {SourceFile} from '../base/source-file.ts'
 import {readPaths} from '../control/config/files.ts'
 import {isRouteFile} from '../control/gitops/revision.ts'
-import {checkFiles, invalid, type RoutesFolder, readRoutes} from './offline.ts'
+import {checkFiles, invalid, type RoutesFolder, readRoutesOnDisk} from './offline.ts'
 import type {Call} from './verb.ts'
 import {writeChanges} from './write-changes.ts'
 
 export async function routesSave(call: Call): Promise<ExitCode> {
   const {terminal} = call
   const path = call.operands[0] ?? ''
-  const folder = await readRoutes(call)
+  const folder = await readRoutesOnDisk(call)
   const given = await readGiven(call, path, folder)
   if (given.length === 0) throw new AppError(`no files matched: ${path} holds no *.yaml or *.yml`)
   const replaced = new Set(given.map(file => file.path))

@@ -40,11 +40,23 @@ export type Mirror = {
   rebuild(signal: AbortSignal): Promise<void>
 }
 
+/** The copy that a daemon has made, for whoever only reads it. Never throws. */
+export async function findMirror(
+  of: Pick<MirrorSettings, 'state' | 'remote' | 'branch'>,
+): Promise<Pick<Mirror, 'path' | 'ref'> | {readonly problem: string}> {
+  const {path, ref, mark} = placeOf(of)
+  try {
+    const found = await readTextIfExists(join(path, MARK))
+    if (found === mark) return {path, ref}
+    return {problem: found === null ? 'it has not been fetched yet' : 'what is there is of another remote or branch'}
+  } catch (error) {
+    return {problem: messageOf(error)}
+  }
+}
+
 export function createMirror(settings: MirrorSettings): Mirror {
   const {state, remote, branch} = settings
-  const path = join(state, 'mirror')
-  const ref = `refs/heads/${branch}`
-  const mark = `${remote.url}\n${branch}\n`
+  const {path, ref, mark} = placeOf(settings)
 
   async function ready(): Promise<boolean> {
     return (await readTextIfExists(join(path, MARK)).catch(() => null)) === mark
@@ -115,6 +127,14 @@ export function createMirror(settings: MirrorSettings): Mirror {
 }
 
 // ---
+
+function placeOf({state, remote, branch}: Pick<MirrorSettings, 'state' | 'remote' | 'branch'>): {
+  path: string
+  ref: string
+  mark: string
+} {
+  return {path: join(state, 'mirror'), ref: `refs/heads/${branch}`, mark: `${remote.url}\n${branch}\n`}
+}
 
 const MARK = 'routesd-remote'
 const FRESH = 'mirror.new-'
