@@ -7,6 +7,7 @@ export type FetchReason =
   | 'GitMissing'
   | 'AuthenticationFailed'
   | 'HostKeyUnknown'
+  | 'CertificateUnknown'
   | 'RemoteMissing'
   | 'BranchMissing'
   | 'Unreachable'
@@ -43,6 +44,11 @@ const SAID: readonly (readonly [FetchReason, RegExp, string])[] = [
     'HostKeyUnknown',
     /host key verification failed|host key is known|remote host identification has changed/i,
     'the host key is not believed',
+  ],
+  [
+    'CertificateUnknown',
+    /certificate verif(y|ication) failed|ssl certificate problem|certificate subject name|no alternative certificate/i,
+    "the remote's certificate is not believed",
   ],
   [
     'AuthenticationFailed',

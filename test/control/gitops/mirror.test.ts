@@ -2,14 +2,13 @@
 
 import {spawn} from 'node:child_process'
 import {chmod, mkdir, readdir, readFile, writeFile} from 'node:fs/promises'
-import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
-import type {AddressInfo} from 'node:net'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {parseGitRemote} from '../../../src/base/git-remote.ts'
 import {FetchError} from '../../../src/control/gitops/fetch-failure.ts'
 import {createMirror, type MirrorSettings} from '../../../src/control/gitops/mirror.ts'
 import {type Folder, withFolder} from '../../helpers/folder.ts'
+import {gitOverHttp, listenHttp} from '../../helpers/git-server.ts'
 import {createRepo, openRepo} from '../../helpers/repo.ts'
 import {until} from '../../helpers/until.ts'
 
@@ -18,7 +17,7 @@ const TOKEN = 'tok-5ecret'
 test(
   'a token opens an http remote, and neither an argument nor an environment of git ever has it',
   withFolder(async folder => {
-    const url = await gitOverHttp(folder, TOKEN)
+    const url = await originOverHttp(folder)
     const log = await spyOnGit(folder)
     const mirror = mirrorOf(folder, url, {readToken: async () => TOKEN})
     await mirror.fetch(new AbortController().signal)
@@ -32,7 +31,7 @@ test(
 test(
   'a wrong token, and none, are told from a remote that is not there',
   withFolder(async folder => {
-    const url = await gitOverHttp(folder, TOKEN)
+    const url = await originOverHttp(folder)
     const reasonOf = async (where: string, readToken: (() => Promise<string>) | null) => {
       const failure = await failureOf(mirrorOf(folder, where, {readToken}).fetch(new AbortController().signal))
       assert.not.match(failure.message, 'guess')
@@ -51,11 +50,11 @@ test(
   'a token goes to its remote alone, not where that one redirects to',
   withFolder(async folder => {
     const heard: string[] = []
-    const elsewhere = await listen(folder, (request, response) => {
+    const elsewhere = await listenHttp(folder, (request, response) => {
       heard.push(request.headers.authorization ?? 'nothing')
       response.writeHead(401, {'WWW-Authenticate': 'Basic realm="x"'}).end()
     })
-    const url = await listen(folder, (request, response) => {
+    const url = await listenHttp(folder, (request, response) => {
       response.writeHead(302, {Location: `${elsewhere}${request.url}`}).end()
     })
     await failureOf(
@@ -226,58 +225,9 @@ async function failureOf(work: Promise<unknown>): Promise<FetchError> {
   return failure
 }
 
-// A repository behind git's own CGI program, for whoever has the token.
-async function gitOverHttp(folder: Folder, token: string): Promise<string> {
+async function originOverHttp(folder: Folder): Promise<string> {
   await createRepo(folder.at('origin')).then(repo => repo.commit('one'))
-  const {stdout} = spawn('git', ['--exec-path'])
-  let path = ''
-  for await (const chunk of stdout) path += chunk
-  const wanted = Buffer.from(`x-access-token:${token}`).toString('base64')
-  const url = await listen(folder, (request, response) => {
-    if (request.headers.authorization !== `Basic ${wanted}`) {
-      response.writeHead(401, {'WWW-Authenticate': 'Basic realm="git"'}).end()
-      return
-    }
-    runCgi(`${path.trim()}/git-http-backend`, folder.path, request, response)
-  })
-  return `${url}/origin`
-}
-
-function runCgi(file: string, root: string, request: IncomingMessage, response: ServerResponse): void {
-  const [path = '', query = ''] = (request.url ?? '').split('?')
-  const env = {
-    ...{PATH: process.env['PATH'], GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: path},
-    ...{QUERY_STRING: query, REQUEST_METHOD: request.method, CONTENT_TYPE: request.headers['content-type']},
-    ...{HTTP_CONTENT_ENCODING: request.headers['content-encoding'], REMOTE_USER: 'x', GIT_PROTOCOL: ''},
-  }
-  const child = spawn(file, {env})
-  request.pipe(child.stdin)
-  const out: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.on('close', () => {
-    const all = Buffer.concat(out)
-    const end = all.indexOf('\r\n\r\n')
-    const fields = all
-      .toString('latin1', 0, end)
-      .split('\r\n')
-      .map(line => line.split(': '))
-    const status = Number(fields.find(([name]) => name === 'Status')?.[1]?.slice(0, 3) ?? 200)
-    for (const [name = '', value = ''] of fields) if (name !== 'Status') response.setHeader(name, value)
-    response.writeHead(status).end(all.subarray(end + 4))
-  })
-}
-
-async function listen(
-  folder: Folder,
-  on: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<string> {
-  const server = createServer(on)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  folder.scope.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `${await gitOverHttp(folder, () => TOKEN)}/origin`
 }
 
 // Puts a program in front of others of its name until the test ends.
