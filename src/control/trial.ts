@@ -59,10 +59,14 @@ const LOOK_EVERY_MS = 1_000
 /** When a change could not be taken back. */
 const LOOK_AGAIN_MS = 10_000
 
+/** No timer is that late. */
+const LEAP_MS = 60_000
+
 export function createTrials(parts: TrialParts): Trials {
   const {rules, file, counters, traffic, clock, log, takeBack, inTurn} = parts
   let marks: ReadonlyMap<string, Sample> = new Map()
   const slow = rules.soak === null || counters === null ? null : createSlowRoutes(counters, rules.soak)
+  let dueMs = 0
   let cancel = () => {}
 
   function watchedBy({before, after}: Change, open: Trial | null): readonly Watched[] {
@@ -83,11 +87,26 @@ export function createTrials(parts: TrialParts): Trials {
     const trial = file.now().trial
     if (trial === null) return
     const nowMs = clock.now()
+    if (Math.abs(nowMs - dueMs) > LEAP_MS) leap(trial, nowMs - dueMs)
+    else judge(trial, nowMs)
+  }
+
+  function judge(trial: Trial, nowMs: number): void {
     const fault = findFault(trial, nowMs)
     if (fault !== null) takeBack(fault.reason, fault.message)
     else if (trial.soakUntil !== null && Date.parse(trial.soakUntil) <= nowMs)
       inTurn(() => (trial.confirmBy === null ? endSoak() : passSoak(trial)))
     schedule(fault === null ? LOOK_EVERY_MS : LOOK_AGAIN_MS)
+  }
+
+  // Somebody has set the clock, or the machine has slept: nobody had that time to confirm anything in, or more of it.
+  function leap(trial: Trial, ms: number): void {
+    const later = (time: string | null) => time && timeOf(Date.parse(time) + ms)
+    const {soakUntil, confirmBy} = trial
+    const moved = {...trial, soakUntil: later(soakUntil), confirmBy: later(confirmBy)}
+    log.warn('the clock has leapt, and a trial ends as much later', {leapMs: ms, revision: trial.revision})
+    void file.decideAnyway({trial: moved})
+    schedule(LOOK_EVERY_MS)
   }
 
   function findFault(trial: Trial, nowMs: number): {reason: 'SoakFailed' | 'NotConfirmed'; message: string} | null {
@@ -118,7 +137,9 @@ export function createTrials(parts: TrialParts): Trials {
 
   function schedule(ms: number): void {
     cancel()
-    if (file.now().trial !== null) cancel = clock.after(ms, look)
+    if (file.now().trial === null) return
+    dueMs = clock.now() + ms
+    cancel = clock.after(ms, look)
   }
 
   return {

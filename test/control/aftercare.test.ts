@@ -240,6 +240,34 @@ test(
 )
 
 test(
+  'a clock that leaps neither takes a change back nor keeps it waiting',
+  withFolder(async folder => {
+    const {commit} = await repoIn(folder)
+    const a = await commit('a')
+    const clock = createFakeClock(Date.now())
+    const one = await started(folder, CONFIRM, clock)
+    const b = await commit('b')
+    await synced(one, clock)
+    for (const leapMs of [86_400_000, -172_800_000]) {
+      await clock.advance(60_000)
+      clock.leap(leapMs)
+      await until('the new end', async () => {
+        await clock.advance(1_000)
+        return one.lines.some(({fields}) => Math.abs(Number(fields['leapMs']) - leapMs) <= 1_000)
+      })
+      assert.equal([one.now().applied, one.now().sync], [b, 'Synced Progressing'], String(leapMs))
+    }
+    const left = /in (\d+)m/.exec(one.condition('Progressing')?.message ?? '')?.[1]
+    assert.ok(Number(left) <= 8, left)
+    await clock.advance(480_000)
+    await until('the way back', async () => {
+      await clock.advance(100)
+      return one.now().applied === a
+    })
+  }),
+)
+
+test(
   'a restart goes on waiting for the confirmation, and takes back what was not confirmed meanwhile',
   withFolder(async folder => {
     const {commit} = await repoIn(folder)

@@ -5,13 +5,15 @@ import type {Clock} from '../../src/base/clock.ts'
 export type FakeClock = Clock & {
   /** Moves time on; what comes due on the way is called in order, each with time to follow up on it. */
   advance(ms: number): Promise<void>
+  /** Sets it, as somebody who corrects a clock does: no time goes by, and what is pending comes as much later as before. */
+  leap(ms: number): void
   /** How many calls are pending. */
   pending(): number
 }
 
 export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
   let nowMs = startMs
-  let timers: {readonly atMs: number; readonly fn: () => void}[] = []
+  let timers: {atMs: number; readonly fn: () => void}[] = []
   return {
     now: () => nowMs,
     after(ms, fn) {
@@ -33,6 +35,10 @@ export function createFakeClock(startMs = Date.UTC(2026, 0, 1)): FakeClock {
         await turns()
       }
       nowMs = endMs
+    },
+    leap(ms) {
+      nowMs += ms
+      for (const timer of timers) timer.atMs += ms
     },
     pending: () => timers.length,
   }
