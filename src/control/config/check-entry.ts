@@ -42,6 +42,7 @@ export function checkEntry(entry: Entry): Problem[] {
     case 'service':
       checkSlug(entry.value as Service, check)
       checkHealth((entry.value as Service).health, check)
+      checkQueue(entry.value as Service, check)
       break
     case 'test':
       break
@@ -141,6 +142,8 @@ function checkRoute(route: Route, check: Check): void {
   check.refusal('bad-id', '/id', route.id, normalizeId)
   checkHeaders(route, check)
   checkHealth(route.health, check)
+  checkQueue(route, check)
+  checkMirror(route, check)
   checkShares(route.split, '/split', check)
   checkVariants(route.variants ?? [], check)
   if (typeof route.access === 'object') {
@@ -190,6 +193,20 @@ function checkHealth(health: Health | 'off' | false | undefined, check: Check): 
   if (health.timeout !== undefined && parseDuration(health.timeout) === 0) {
     check.add('bad-value', '/health/timeout', 'no answer comes within no time', 'For example: 2s')
   }
+}
+
+function checkQueue({queue, maxConnections}: Pick<Service, 'queue' | 'maxConnections'>, check: Check): void {
+  if (typeof queue !== 'object' || typeof maxConnections === 'number') return
+  const hint = 'Say with maxConnections how many requests an instance gets at once, or remove the queue.'
+  check.add('no-effect', '/queue', 'nobody ever waits where instances have no maxConnections', hint, 'warning')
+}
+
+// What a variant says may still be forwarded, and then it is mirrored.
+function checkMirror({mirror, redirect, respond, variants = []}: Route, check: Check): void {
+  if (typeof mirror !== 'object' || (!redirect && !respond)) return
+  if (variants.some(variant => !variant.redirect && !variant.respond)) return
+  const hint = 'Only requests that are forwarded are mirrored; remove it.'
+  check.add('no-effect', '/mirror', 'a route that answers by itself mirrors nothing', hint, 'warning')
 }
 
 function checkHeader(name: string, path: string, check: Check): void {
