@@ -15,14 +15,7 @@ export function listChanges<T>(
   keyOf: (entry: T) => string,
   isSame: (a: T, b: T) => boolean,
 ): ListChanges<T> {
-  let start = 0
-  let endBefore = before.length
-  let endAfter = after.length
-  while (start < endBefore && start < endAfter && before[start] === after[start]) start++
-  while (endBefore > start && endAfter > start && before[endBefore - 1] === after[endAfter - 1]) {
-    endBefore--
-    endAfter--
-  }
+  const {start, endBefore, endAfter} = commonEnds(before, after)
   const gone = new Map(before.slice(start, endBefore).map(entry => [keyOf(entry), entry]))
   const come: T[] = []
   for (const entry of after.slice(start, endAfter)) {
@@ -32,4 +25,20 @@ export function listChanges<T>(
     else come.push(entry)
   }
   return {gone: [...gone.values()], come}
+}
+
+/** Where the first difference of two lists is, and where in each of them the last one ends. */
+export function commonEnds<T>(
+  before: readonly T[],
+  after: readonly T[],
+): {readonly start: number; readonly endBefore: number; readonly endAfter: number} {
+  let start = 0
+  let endBefore = before.length
+  let endAfter = after.length
+  while (start < endBefore && start < endAfter && before[start] === after[start]) start++
+  while (endBefore > start && endAfter > start && before[endBefore - 1] === after[endAfter - 1]) {
+    endBefore--
+    endAfter--
+  }
+  return {start, endBefore, endAfter}
 }

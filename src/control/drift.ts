@@ -32,15 +32,17 @@ export function createDrift(root: string, label: string): Drift {
     else isWhole = true
   }
 
-  async function read(): Promise<void> {
+  // Whether everything was looked at.
+  async function read(): Promise<boolean> {
     const [named, all] = [hints, isWhole]
     hints = new Set()
     isWhole = false
     if (!all) for (const path of named) isWhole ||= !(await readOne(path))
-    if (!all && !isWhole) return
+    if (!all && !isWhole) return false
     isWhole = false
     const found = await readRoutesFolder(root, label, known)
     files = new Map(found.files.map(file => [file.path, file]))
+    return true
   }
 
   // Whether that could be done: where a link leads, and whether it may, is for the look at everything.
@@ -69,10 +71,11 @@ export function createDrift(root: string, label: string): Drift {
     },
     async look(tree, revision) {
       const blobs = new Map(tree.files.map(({path, id}) => [path, id]))
-      await read()
-      // Nothing is said to differ on the word of a watcher, which may not have seen the last of it.
-      for (const path of changedPaths(blobs, [...files.values()])) add(path)
-      if (hints.size > 0) await read()
+      if (!(await read())) {
+        // Nothing is said to differ on the word of a watcher, which may not have seen the last of it.
+        for (const path of changedPaths(blobs, [...files.values()])) add(path)
+        if (hints.size > 0) await read()
+      }
       const changed = changedPaths(blobs, [...files.values()])
       if (changed.length === 0) return null
       const names = changed.slice(0, NAMED_MAX).join(', ') + (changed.length > NAMED_MAX ? ', …' : '')
