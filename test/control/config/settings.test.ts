@@ -90,20 +90,6 @@ test(
 )
 
 test(
-  'what asks for something that is not built is refused in its place',
-  withFolder(async folder => {
-    const text = 'listen: {https: 443}\ndefaults:\n  timeouts: {connect: 1s}\n'
-    await folder.write({'routesd.yaml': text})
-    const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
-    assert.is(settings, null)
-    assert.is(
-      renderDiagnostics(diagnostics, 'compact', {color: false}),
-      'routesd.yaml:3:14: error not-supported: "defaults.timeouts.connect" is not supported yet',
-    )
-  }),
-)
-
-test(
   'an unknown key, a bad address and a second document each get one line',
   withFolder(async folder => {
     await folder.write({
