@@ -64,6 +64,12 @@ export type Requester = Downstream &
     | 'answer'
   >
 
+/** Who asks the instance, as those who send a request and take its answer see it: a connection, or a stream of one. */
+export type Upstream = Pick<
+  UpstreamConnection,
+  'isOpen' | 'isHolding' | 'awaitAnswer' | 'awaitSending' | 'pause' | 'resume' | 'abort'
+> & {readonly socket: {write(piece: Buffer): boolean}}
+
 export class Exchange {
   readonly client: Downstream
   route: RouteEntry | null = null
@@ -73,7 +79,7 @@ export class Exchange {
   /** Where the attempt is counted that is under way, and its origin. */
   attempted: MemberEntry | null = null
   origin: Origin | null = null
-  upstream: UpstreamConnection | null = null
+  upstream: Upstream | null = null
 
   // Of the request.
   readonly method: string
@@ -86,6 +92,8 @@ export class Exchange {
   isRequestDone: boolean
   expectsContinue: boolean
   takesTrailers = false
+  /** A call of gRPC, by HTTP/2. */
+  isGrpc = false
   /** Has any byte of the request been given to a connection? */
   isSent = false
   /** The whole request as one text, so that it can be sent again; '' when it cannot. */

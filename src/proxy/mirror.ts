@@ -10,6 +10,7 @@ import {FAILURES, type FailureCode} from './failure.ts'
 import {readdress} from './http1/readdress.ts'
 import type {RequestHead} from './http1/request-head.ts'
 import {forward} from './http1/upstream.ts'
+import {bodyFor} from './mirror-body.ts'
 import {pick} from './pick.ts'
 import type {Thread} from './thread.ts'
 import type {Timed} from './ticks.ts'
@@ -103,7 +104,7 @@ export class RequestCopy implements Downstream, Timed {
     this.#isSent = true
     this.deadlineMs = thread.ticks.nowMs + COPY_MS
     thread.ticks.join(this)
-    exchange.replay = exchange.requestHead + this.#body
+    exchange.replay = exchange.requestHead + bodyFor(exchange, this.#original, this.#body)
     forward(exchange)
   }
 

@@ -8,6 +8,7 @@ import {loadOf, recordOf} from '../scoreboard/segment.ts'
 import type {Keepalive, UpstreamTls} from '../snapshot/snapshot.ts'
 import type {MemberEntry} from './entries.ts'
 import type {UpstreamConnection} from './http1/upstream.ts'
+import {Sessions} from './http2-upstream/sessions.ts'
 import type {WireInstance} from './messages.ts'
 
 /** Idle connections at any moment: more than are kept, but only as long as a burst lasts. */
@@ -48,6 +49,8 @@ export class Origin {
   readonly resolutions: Int32Array
   /** Newest last: the connection that was used last is warm and least likely to have been closed. */
   readonly idle: UpstreamConnection[] = []
+  /** Its connections when it speaks HTTP/2; null: it speaks HTTP/1.1. */
+  readonly http2: Sessions | null
   /** In the order they are to be tried. Empty: the name does not resolve and the instance is down. */
   addresses: readonly string[]
   reason = ''
@@ -70,6 +73,7 @@ export class Origin {
     this.tls = instance.tls
     this.keepalive = instance.keepalive
     this.idleKept = Math.ceil(instance.keepalive.idle / books.lanes)
+    this.http2 = instance.protocol === 'http2' ? new Sessions(this) : null
     const bare = instance.host.includes(':') ? `[${instance.host}]` : instance.host
     this.authority = instance.port === (instance.scheme === 'https' ? 443 : 80) ? bare : `${bare}:${instance.port}`
     this.addresses = isIP(instance.host) !== 0 || instance.port === 0 ? [instance.host] : []
@@ -89,7 +93,7 @@ export class Origin {
       host: tls.serverName === '' ? this.host : tls.serverName,
       servername: tls.serverName,
       rejectUnauthorized: !tls.insecure,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [this.http2 === null ? 'http/1.1' : 'h2'],
       ...(this.tlsSession ? {session: this.tlsSession} : {}),
     }
   }
@@ -128,6 +132,7 @@ export class Origin {
 
   /** Closes what has been idle for too long, or will not be asked again, and what a burst has left; called now and then. */
   trim(nowMs: number): void {
+    if (this.http2 !== null) this.http2.trim(this.#isAtRest() ? 0 : this.keepalive.timeoutMs)
     if (this.idle.length === 0) return
     if (this.#isAtRest()) {
       this.#closeIdle()
@@ -146,6 +151,7 @@ export class Origin {
 
   retire(): void {
     this.isRetired = true
+    this.http2?.trim(0)
     this.#closeIdle()
   }
 

@@ -133,6 +133,8 @@ export type Pool = {
   /** What a person calls it: the slug of the service, or the target. */
   readonly name: string
   readonly members: readonly Member[]
+  /** What all of them speak. A pool that speaks otherwise is another one: a request that was framed for one stays there. */
+  readonly protocol: Protocol
   readonly balance: Balance
   /** Indexes of members in the order in which round-robin goes through them, each as often as its weight says. */
   readonly rotation: readonly number[]
@@ -209,10 +211,14 @@ export type Instance = {
   readonly host: string
   /** 0 for a unix socket. */
   readonly port: number
+  /** What it speaks; with https, over TLS. */
+  readonly protocol: Protocol
   /** How an https instance is checked; null for http. */
   readonly tls: UpstreamTls | null
   readonly keepalive: Keepalive
 }
+
+export type Protocol = 'http1' | 'http2'
 
 /** Connections that wait for the next request, and for how long. */
 export type Keepalive = {readonly idle: number; readonly timeoutMs: number}

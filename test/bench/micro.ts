@@ -73,7 +73,16 @@ export function pickCost(balance: Balance, count: number): number {
   const members = Array.from({length: count}, (_, slot) => {
     const host = `10.0.${slot >> 8}.${slot & 255}`
     const keepalive = {idle: 64, timeoutMs: 60_000}
-    const instance = {key: `http://${host}:80`, scheme: 'http', host, port: 80, tls: null, keepalive, slot} as const
+    const instance = {
+      key: `http://${host}:80`,
+      scheme: 'http',
+      host,
+      port: 80,
+      protocol: 'http1',
+      tls: null,
+      keepalive,
+      slot,
+    } as const
     const origin = new Origin(instance, books)
     // In an order in which the least loaded one is not soon found.
     origin.loads[origin.load] = 1 + ((slot * 7919) % 31)
@@ -83,6 +92,7 @@ export function pickCost(balance: Balance, count: number): number {
     key: 's',
     name: 's',
     members: [],
+    protocol: 'http1' as const,
     balance,
     rotation: members.map((_, index) => index),
     sticky: null,

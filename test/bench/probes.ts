@@ -89,7 +89,7 @@ function worldOf(count: number, port: number, intervalMs: number, ca: string): W
   const instances = Array.from({length: count}, (_, i): Instance => {
     const host = `127.0.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`
     const keepalive = {idle: 64, timeoutMs: 60_000}
-    return {key: `${scheme}://${host}:${port}`, scheme, host, port, tls, keepalive}
+    return {key: `${scheme}://${host}:${port}`, scheme, host, port, protocol: 'http1', tls, keepalive}
   })
   const checks = instances.map(
     ({key}): Check => ({
@@ -120,6 +120,7 @@ function worldOf(count: number, port: number, intervalMs: number, ca: string): W
     name: 'bench',
     members,
     balance: {kind: 'round-robin'},
+    protocol: 'http1',
     rotation: [],
     sticky: null,
     slowStartMs: 0,

@@ -8,7 +8,14 @@ import type {Edge} from '../../src/proxy/edge.ts'
 import {createDataPlane} from '../../src/proxy/plane.ts'
 import type {Certificate} from '../../src/snapshot/certificate.ts'
 import type {DataPlane} from '../../src/snapshot/data-plane.ts'
-import type {ForwardHeaders, HeadPolicy, Snapshot, Timeouts, UpstreamTls} from '../../src/snapshot/snapshot.ts'
+import type {
+  ForwardHeaders,
+  HeadPolicy,
+  Protocol,
+  Snapshot,
+  Timeouts,
+  UpstreamTls,
+} from '../../src/snapshot/snapshot.ts'
 
 export type Proxy = {
   readonly port: number
@@ -36,6 +43,8 @@ export type SnapshotOptions = {
   readonly head?: HeadPolicy | null
   /** Of instances with an 'https:' target. */
   readonly tls?: Partial<UpstreamTls>
+  /** What instances speak. */
+  readonly protocol?: Protocol
 }
 
 /** What a listener allows unless a test says otherwise. */
@@ -134,6 +143,7 @@ export function snapshotOf(routes: Readonly<Record<string, string>>, options: Sn
           isDown: false,
         },
       ],
+      protocol: options.protocol ?? 'http1',
       balance: {kind: 'round-robin'},
       rotation: [0],
       sticky: null,
@@ -148,6 +158,7 @@ export function snapshotOf(routes: Readonly<Record<string, string>>, options: Sn
       scheme: url.protocol === 'https:' ? 'https' : 'http',
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
+      protocol: options.protocol ?? 'http1',
       tls: url.protocol === 'https:' ? {...TLS, ...options.tls} : null,
       keepalive: {idle: 64, timeoutMs: 60_000},
     })),

@@ -36,7 +36,7 @@ function poolOf(balance: Balance, given: readonly Given[], {slowStartMs = 0, max
     const host = name ?? `10.0.0.${slot}`
     const keepalive = {idle: 64, timeoutMs: 60_000}
     const origin = new Origin(
-      {key: `http://${host}:80`, scheme: 'http', host, port: 80, tls: null, keepalive, slot},
+      {key: `http://${host}:80`, scheme: 'http', host, port: 80, protocol: 'http1', tls: null, keepalive, slot},
       books,
     )
     const written = {id: '', basePath: '', weight, isBackup: backup, isDown: down, slot}
@@ -46,6 +46,7 @@ function poolOf(balance: Balance, given: readonly Given[], {slowStartMs = 0, max
     key: 's',
     name: 's',
     members: [],
+    protocol: 'http1' as const,
     balance,
     rotation: rotationOf(given.map(({weight = 1, backup, down}) => (backup || down ? 0 : weight))),
     sticky: null,

@@ -17,6 +17,7 @@ function membersOf(count: number, weight: (index: number) => number = () => 1): 
       host: `10.0.0.${index}`,
       port: 80,
       tls: null,
+      protocol: 'http1',
       keepalive: {idle: 64, timeoutMs: 60_000},
       slot: 0,
     } as const

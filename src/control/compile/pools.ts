@@ -10,6 +10,7 @@ import type {
   Keepalive,
   Member,
   Pool,
+  Protocol,
   Snapshot,
   UpstreamTls,
 } from '../../snapshot/snapshot.ts'
@@ -28,7 +29,7 @@ export type Pools = {
     tls: Partial<UpstreamTls> | null,
     keepalive: Keepalive,
     health?: Health | 'off' | false,
-    guarded?: Pick<Route, 'passive' | 'circuit' | 'maxConnections' | 'queue'>,
+    said?: Pick<Route, 'passive' | 'circuit' | 'maxConnections' | 'queue' | 'protocol'>,
   ): string
   /** Key of the pool of a service. */
   ofService(service: Service, tls: Partial<UpstreamTls> | null): string
@@ -68,9 +69,10 @@ export function createPools(): Pools {
     tls: Partial<UpstreamTls> | null,
     keepalive: Keepalive,
     health: Health | 'off' | false | undefined,
+    protocol: Protocol,
   ): Member {
     const {url, weight = 1, backup = false, down = false} = written
-    const {instance, basePath} = readTarget(url, tls ?? {}, keepalive)
+    const {instance, basePath} = readTarget(url, tls ?? {}, keepalive, protocol)
     if (!instances.has(instance.key)) instances.set(instance.key, {value: instance, assembly})
     // What is marked as down gets no requests, whatever it answers.
     const check = down ? null : compileCheck(instance, health)
@@ -101,33 +103,36 @@ export function createPools(): Pools {
 
   return {
     // Routes with the same target share one pool: a hundred thousand routes to one frontend are one instance. Instances
-    // that are checked or kept differently are different ones, even at one address, and so are pools whose health is
+    // that are checked, kept or spoken to differently are different ones, even at one address, and so are pools whose health is
     // asked for, or that are guarded differently.
-    ofTarget(target, tls, keepalive, health, guarded = {}) {
-      const {guards, mark} = compileGuards(guarded)
-      const isPlain = tls === null && keepalive === DEFAULT_KEEPALIVE
+    ofTarget(target, tls, keepalive, health, said = {}) {
+      const {guards, mark} = compileGuards(said)
+      const protocol = protocolOf(said.protocol)
+      const isPlain = tls === null && keepalive === DEFAULT_KEEPALIVE && protocol === 'http1'
       if (isPlain && !health && mark === '' && pools.has(target)) return target
-      const only = member(target, {url: target}, tls, keepalive, health)
+      const only = member(target, {url: target}, tls, keepalive, health, protocol)
       const plain = isPlain ? target : `${target} ${only.instance}`
       const unguarded = only.check === null ? plain : `${target} ${only.check}`
       const key = mark === '' ? unguarded : `${unguarded} ${mark}`
       // Routes that do not ask must not see the verdict of those that do.
       const members = [only.check === null && mark === '' ? only : {...only, key}]
-      return put(key, {...PLAIN, ...guards, key, name: target, members, rotation: [0]}, null)
+      return put(key, {...PLAIN, ...guards, key, name: target, members, protocol, rotation: [0]}, null)
     },
     // A target is a URL and a slug is none, so their keys cannot meet.
     ofService(service, tls) {
       const key = service.slug
       const {written} = pools.get(key) ?? {}
       if (written?.service === service && isDeepStrictEqual(written.tls, tls)) return key
+      const keepalive = compileKeepalive(service.keepalive)
+      const protocol = protocolOf(service.protocol)
       const members = (service.instances ?? [])
         .map(written => (typeof written === 'string' ? {url: written} : written))
-        .map(written => member(key, written, tls, compileKeepalive(service.keepalive), service.health))
+        .map(written => member(key, written, tls, keepalive, service.health, protocol))
       const rotation = rotationOf(members.map(({weight, isBackup, isDown}) => (isBackup || isDown ? 0 : weight)))
       const {guards} = compileGuards(service)
       const balance = balanceOf(service)
       const sticky = compileSticky(service.sticky)
-      const pool = {...PLAIN, ...guards, key, name: key, members, balance, rotation, sticky}
+      const pool = {...PLAIN, ...guards, key, name: key, members, protocol, balance, rotation, sticky}
       return put(key, pool, {service, tls})
     },
     partOf(key) {
@@ -178,6 +183,11 @@ const PLAIN = {
 // 'orders@https://10.0.0.1:8443'. A target has its scheme, but not how it is checked.
 function addressIn(pool: string, instance: string): string {
   return pool.includes('://') ? instance.replace(/^.*?:\/\//, '') : instance.replace(/^http:\/\/|#.*$/g, '')
+}
+
+// h2c or h2: which of them, the scheme of each URL says.
+function protocolOf(written: Service['protocol']): Protocol {
+  return written === undefined || written === 'http1' ? 'http1' : 'http2'
 }
 
 function balanceOf({balance = 'round-robin', hashBy = 'client'}: Service): Balance {

@@ -28,7 +28,9 @@ export function compileServices(
       stripSlug: value.stripSlug ?? false,
       timeouts,
       register: value.register ?? false,
-      discover: value.discover ? compileDiscovery(value.discover, tls === null ? 'http' : 'https') : null,
+      discover: value.discover
+        ? compileDiscovery(value.discover, tls === null && value.protocol !== 'h2' ? 'http' : 'https')
+        : null,
       source: {file, line},
     }
   })
@@ -115,7 +117,7 @@ export function urlOf(scheme: Discovery['scheme'], host: string, port: number): 
 
 // ---
 
-// Certificates are what https is for: a service that says how they are checked is asked over https.
+// Certificates are what https is for: a service that says how they are checked is asked over https, as one that speaks h2.
 function compileDiscovery(
   {dns, type = 'A', port = 0, every = '10s'}: ServiceDiscover,
   scheme: Discovery['scheme'],

@@ -2,7 +2,7 @@
 
 import {createHash} from 'node:crypto'
 import {isIP} from 'node:net'
-import type {Instance, Keepalive, UpstreamTls} from '../../snapshot/snapshot.ts'
+import type {Instance, Keepalive, Protocol, UpstreamTls} from '../../snapshot/snapshot.ts'
 import {DEFAULT_KEEPALIVE} from './keepalive.ts'
 
 const PORTS: Readonly<Record<string, number>> = {'http:': 80, 'https:': 443}
@@ -12,6 +12,7 @@ export function readTarget(
   target: string,
   tls: Partial<UpstreamTls>,
   keepalive: Keepalive = DEFAULT_KEEPALIVE,
+  protocol: Protocol = 'http1',
 ): {instance: Instance; basePath: string} {
   const url = new URL(target)
   const port = url.port === '' ? (PORTS[url.protocol] ?? 0) : Number(url.port)
@@ -20,17 +21,17 @@ export function readTarget(
   const host = name.replace(/^\[|\]$/g, '')
   const basePath = url.pathname.replace(/\/+$/, '')
   const origin = `${url.protocol}//${name}:${port}`
-  const kept = keepalive === DEFAULT_KEEPALIVE ? '' : markOf(keepalive)
+  const kept = (keepalive === DEFAULT_KEEPALIVE ? '' : markOf(keepalive)) + (protocol === 'http1' ? '' : `#${protocol}`)
   if (url.protocol === 'http:')
-    return {instance: {key: origin + kept, scheme: 'http', host, port, tls: null, keepalive}, basePath}
+    return {instance: {key: origin + kept, scheme: 'http', host, port, protocol, tls: null, keepalive}, basePath}
   const whole: UpstreamTls = {serverName: isIP(host) ? '' : host, ca: '', cert: '', key: '', insecure: false, ...tls}
   const key = origin + markOf(tls) + kept
-  return {instance: {key, scheme: 'https', host, port, tls: whole, keepalive}, basePath}
+  return {instance: {key, scheme: 'https', host, port, protocol, tls: whole, keepalive}, basePath}
 }
 
 // ---
 
-// A connection that was checked by other rules, or is kept by others, is another connection.
+// A connection that was checked by other rules, or is kept by others, is another connection, as one that speaks otherwise is.
 function markOf(rules: Partial<UpstreamTls> | Keepalive): string {
   if (Object.keys(rules).length === 0) return ''
   return `#${createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 8)}`

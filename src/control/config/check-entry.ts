@@ -48,6 +48,7 @@ export function checkEntry(entry: Entry): Problem[] {
       break
   }
   for (const {url, pointer} of targetsOf(entry)) check.refusal('bad-target', pointer, url, parseTarget)
+  checkProtocol(entry, check)
   return check.problems
 }
 
@@ -171,6 +172,22 @@ function checkHeaders(route: Route, check: Check): void {
 function checkRespond({respond}: Pick<Route, 'respond'>, pointer: string, check: Check): void {
   for (const name of Object.keys(respond?.headers ?? {})) {
     checkHeader(name, step(`${pointer}/respond/headers`, name), check)
+  }
+}
+
+// Of a route only its own target can speak HTTP/2; those of its variants and parts have no keys of their own.
+function checkProtocol(entry: Entry, check: Check): void {
+  const protocol = fieldOf(entry.value, 'protocol')
+  if (protocol !== 'h2' && protocol !== 'h2c') return
+  const wanted = protocol === 'h2' ? 'https' : 'http'
+  const own =
+    entry.kind === 'service' ? targetsOf(entry) : targetsOf(entry).filter(({pointer}) => pointer === '/target')
+  for (const {url, pointer} of own) {
+    const target = parseTarget(url)
+    if ('problem' in target || target.scheme === wanted) continue
+    const other = protocol === 'h2' ? 'h2c' : 'h2'
+    const message = `"protocol: ${protocol}" is HTTP/2 ${protocol === 'h2' ? 'over' : 'without'} TLS, and this is ${target.scheme}://`
+    check.add('bad-protocol', pointer, message, `Write "protocol: ${other}", or ${wanted}:// here.`)
   }
 }
 

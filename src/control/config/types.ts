@@ -45,7 +45,7 @@ export interface Route {
   /** Answers every request with an error, except those of some clients. */
   maintenance?: ('off' | false) | RouteMaintenance
   upstreamTls?: UpstreamTls
-  /** Only with target. What the target speaks. */
+  /** Only with target. What the target speaks: http1, or for gRPC h2c (an http:// target) or h2 (an https:// one). */
   protocol?: 'http1' | 'h2c' | 'h2'
   keepalive?: Keepalive
   /** Only with target. Asks the target whether it is well. */
@@ -464,7 +464,7 @@ export interface Service {
   queue?: ('off' | false) | Queue
   keepalive?: Keepalive
   upstreamTls?: UpstreamTls
-  /** What the instances speak. */
+  /** What the instances speak: http1, or for gRPC h2c (http:// instances) or h2 (https:// ones). Health checks speak it, too. */
   protocol?: 'http1' | 'h2c' | 'h2'
 }
 

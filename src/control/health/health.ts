@@ -180,6 +180,7 @@ export function createHealth(parts: HealthParts): Health {
       tls: tlsOf(check, instance, contexts),
       session,
       request: requestOf(check, instance, userAgent),
+      isHttp2: instance.protocol === 'http2',
       expect: check.probe.kind === 'http' ? check.probe.expect : [],
       timeoutMs: Math.min(check.timeoutMs, TIMEOUT_MAX_MS),
     }

@@ -8,6 +8,7 @@ import type {Clock} from '../../base/clock.ts'
 import {codeOf, messageOf} from '../../base/errors.ts'
 import {formatDuration} from '../../base/units.ts'
 import {readAnswer} from './answer.ts'
+import {askByHttp2} from './http2.ts'
 import type {KeptSession} from './session.ts'
 
 export type Question = {
@@ -20,6 +21,8 @@ export type Question = {
   readonly session: KeptSession
   /** The whole request as latin1; '': an open connection is the answer. */
   readonly request: string
+  /** Asked by HTTP/2, which an instance behind TLS has to choose. */
+  readonly isHttp2: boolean
   /** Statuses that are well, as closed ranges. */
   readonly expect: readonly (readonly [number, number])[]
   /** For all of it. */
@@ -144,12 +147,30 @@ function onSession(this: Socket, session: Buffer): void {
 function onConnect(this: Socket): void {
   const running = (this as ProbeSocket).probe
   running.isOpen = true
+  if (running.question.request !== '' && running.question.isHttp2) {
+    askHttp2(running, this)
+    return
+  }
   if (running.question.request !== '') {
     this.write(running.question.request, 'latin1')
     return
   }
   running.judge({kind: 'well'})
   this.destroy()
+}
+
+function askHttp2(running: Probe, socket: Socket): void {
+  const {request, expect, tls} = running.question
+  socket.off('data', onData)
+  if (tls !== null && (socket as TLSSocket).alpnProtocol !== 'h2') {
+    running.judge({kind: 'unwell', why: 'TLS: the instance does not choose h2'})
+    socket.destroy()
+    return
+  }
+  askByHttp2(socket, request, {
+    onStatus: status => running.judge(isWithin(status, expect) ? {kind: 'well'} : unexpected(status, expect)),
+    onFailure: why => running.judge({kind: 'unwell', why}),
+  })
 }
 
 function onData(this: Socket, data: Buffer): void {
@@ -227,4 +248,5 @@ const WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'no connection',
+  ERR_HTTP2_ERROR: 'the answer is not HTTP/2',
 }

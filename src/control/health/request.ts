@@ -18,7 +18,7 @@ export function requestOf({probe}: Check, instance: Instance, userAgent: string)
  */
 export function tlsOf(
   {probe}: Check,
-  {host, tls}: Instance,
+  {host, tls, protocol}: Instance,
   contexts: Map<string, SecureContext>,
 ): ConnectionOptions | null {
   if (probe.kind === 'tcp' || tls === null) return null
@@ -28,7 +28,7 @@ export function tlsOf(
     host: tls.serverName === '' ? host : tls.serverName,
     servername: tls.serverName,
     rejectUnauthorized: !tls.insecure,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [protocol === 'http2' ? 'h2' : 'http/1.1'],
   }
 }
 

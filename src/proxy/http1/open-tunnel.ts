@@ -24,6 +24,10 @@ export function openTunnel(exchange: Exchange): void {
     client.fail(exchange, member ? 'name-unresolved' : exchange.refusal)
     return
   }
+  if (member.origin.http2 !== null) {
+    client.fail(exchange, 'upgrade-unsupported')
+    return
+  }
   if (!enter(exchange, member, openTunnel)) return
   const {origin} = exchange.member ?? member
   const tunnel = new Tunnel(exchange, route, origin)

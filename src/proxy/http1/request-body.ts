@@ -1,7 +1,7 @@
 // The body of a request on its way to the instance: framing checked, never collected. When the instance does not keep up,
 // the client is not read.
 
-import type {Exchange} from '../exchange.ts'
+import type {Exchange, Upstream} from '../exchange.ts'
 import {INVALID} from './chunked.ts'
 import type {UpstreamConnection} from './upstream.ts'
 
@@ -59,9 +59,8 @@ export function sendBody(exchange: Exchange): void {
   else if (exchange.isRequestDone && client.pending !== null) client.pause()
 }
 
-// ---
-
-function takeInlineBody(exchange: Exchange): void {
+/** Takes a small body that came with its head; what is to be sent is in `replay` then. */
+export function takeInlineBody(exchange: Exchange): void {
   const bytes = exchange.client.pending
   const length = exchange.bodyLeft
   if (bytes === null || length <= 0 || length > INLINE_BYTES || bytes.length < length) return
@@ -73,7 +72,9 @@ function takeInlineBody(exchange: Exchange): void {
   exchange.isRequestDone = true
 }
 
-function sendCounted(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer): boolean {
+// ---
+
+function sendCounted(exchange: Exchange, upstream: Upstream, bytes: Buffer): boolean {
   const isLast = bytes.length >= exchange.bodyLeft
   const piece = bytes.length > exchange.bodyLeft ? bytes.subarray(0, exchange.bodyLeft) : bytes
   exchange.client.pending = piece.length === bytes.length ? null : bytes.subarray(piece.length)
@@ -84,7 +85,7 @@ function sendCounted(exchange: Exchange, upstream: UpstreamConnection, bytes: Bu
   return upstream.socket.write(piece)
 }
 
-function sendChunks(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer): boolean {
+function sendChunks(exchange: Exchange, upstream: Upstream, bytes: Buffer): boolean {
   const chunks = exchange.chunks
   if (chunks === null) return true
   const end = chunks.scan(bytes, 0, bytes.length)

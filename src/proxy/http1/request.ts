@@ -18,6 +18,7 @@ import {
   traceOf,
   trustedFields,
 } from '../forwarding.ts'
+import {isCall} from '../grpc.ts'
 import {editFields} from '../head-policy.ts'
 import {copyFor} from '../mirror.ts'
 import {pick} from '../pick.ts'
@@ -39,6 +40,7 @@ export function beginRequest(client: Requester, head: RequestHead): void {
   const exchange = new Exchange(client, head.method, head.minor, bodyLeft, isPersistent, head.expectsContinue)
   if (head.isChunked) exchange.chunks = new ChunkScanner(false)
   if (bodyLeft !== 0) client.startPace()
+  if (head.minor > 1) exchange.isGrpc = isCall(head.method, head.fields)
   client.exchange = exchange
   const {access} = client.thread
   if (access !== null) exchange.logged = access.begin(client, head)
@@ -145,7 +147,8 @@ function passOn(
   const {pseudonym} = client.thread.edge
   if (table.forward.via && isLoop(head.via, pseudonym)) return 'loop-detected'
   const target = rewritePath(path, entry.head?.rewrite ?? null) + query
-  exchange.takesTrailers = head.takesTrailers && head.minor > 0
+  // What a call came to stands in its trailers; not every client says that it takes them.
+  exchange.takesTrailers = (head.takesTrailers || exchange.isGrpc) && head.minor > 0
   const isUpgrade = head.upgrade === 'websocket'
   if (isUpgrade && !isHandshake(head)) {
     // What comes behind it may be a request or may be frames.

@@ -32,8 +32,14 @@ const COUNTED = 1
 const CHUNKED = 2
 const UNTIL_CLOSE = 3
 
+/** Who an answer is read from: a connection, or a stream of one. */
+export type Answering = Pick<
+  UpstreamConnection,
+  'thread' | 'awaitMore' | 'keepFor' | 'release' | 'fail' | 'retryAnswer'
+>
+
 export class ResponseReader {
-  readonly #upstream: UpstreamConnection
+  readonly #upstream: Answering
   #exchange: Exchange | null = null
   #mode = HEAD
   #left = 0
@@ -41,13 +47,15 @@ export class ResponseReader {
   #hasPassedTrailers = false
   /** The body ends with the connection, but this client gets it in chunks. */
   #isWrapping = false
+  /** The instance has said with the head that there is no body, as only HTTP/2 can. */
+  #isBodyless = false
   #isReusable = false
   #pending: Buffer | null = null
   #interim = 0
   /** Has anything come back for the request at hand? */
   hasBytes = false
 
-  constructor(upstream: UpstreamConnection) {
+  constructor(upstream: Answering) {
     this.#upstream = upstream
   }
 
@@ -81,11 +89,19 @@ export class ResponseReader {
     else this.#pass(exchange, data)
   }
 
-  /** The instance has closed: that ends a body without a length, and breaks every other off. */
-  end(): void {
+  /** A head that does not come in one text with its body. */
+  takeHead(bytes: Buffer, isBodyless: boolean): void {
+    this.#isBodyless = isBodyless
+    this.read(bytes, false)
+  }
+
+  /** The instance has closed: that ends a body without a length, and breaks every other off. `trailers` are lines. */
+  end(trailers = ''): void {
     const exchange = this.#exchange
     if (exchange === null || this.#mode !== UNTIL_CLOSE) return
-    if (this.#isWrapping) exchange.client.write('0\r\n\r\n')
+    const passed = exchange.takesTrailers && trailers !== '' ? withoutFields(trailers, NOT_IN_TRAILERS) : ''
+    if (this.#isWrapping) exchange.client.write(`0\r\n${passed}\r\n`)
+    else if (exchange.minor > 1) exchange.client.trailers = passed
     this.#complete(exchange)
   }
 
@@ -194,6 +210,11 @@ export class ResponseReader {
       this.#mode = COUNTED
       this.#left = head.contentLength
       return length
+    }
+    if (this.#isBodyless) {
+      this.#mode = COUNTED
+      this.#left = 0
+      return exchange.minor > 1 ? '' : 'Content-Length: 0\r\n'
     }
     const knowsChunks = exchange.minor === 1
     if (!knowsChunks) exchange.isPersistent = false

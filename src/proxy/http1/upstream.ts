@@ -193,6 +193,10 @@ export function forward(exchange: Exchange): void {
   }
   if (!enter(exchange, member, forward)) return
   const {origin} = exchange.member ?? member
+  if (origin.http2 !== null) {
+    origin.http2.forward(exchange, forward)
+    return
+  }
   const idle = exchange.tries === 0 ? origin.takeIdle(exchange.client.thread.ticks.nowMs) : undefined
   if (idle) {
     begin(idle, exchange)

@@ -7,6 +7,7 @@ import type {HostRoutes} from '../../router/routing.ts'
 import type {RouteEntry} from '../entries.ts'
 import {countRefusal, type Exchange, finishExchange, type Requester} from '../exchange.ts'
 import {FAILURES, type FailureCode, textOf} from '../failure.ts'
+import {callFailure, mayBeSilent} from '../grpc.ts'
 import {beginRequest} from '../http1/request.ts'
 import {sendBody} from '../http1/request-body.ts'
 import {parseRequestHead} from '../http1/request-head.ts'
@@ -164,6 +165,10 @@ export class StreamClient implements Requester, Timed {
       return
     }
     const fields = this.thread.ticks.dateField + this.hsts
+    if (exchange.isGrpc) {
+      this.answer(exchange, callFailure(code, fields, textOf(code, code)))
+      return
+    }
     const isHead = exchange.method === 'HEAD'
     this.answer(exchange, failureAnswer(code, fields, isHead, true, exchange.retryAfterS, textOf(code, code)))
   }
@@ -320,7 +325,12 @@ export class StreamClient implements Requester, Timed {
       return
     }
     const isTaking = this.#out.queuedBytes > 0
-    const isSending = exchange !== null && !exchange.isRequestDone && !this.#isPaused && !exchange.expectsContinue
+    const isSending =
+      exchange !== null &&
+      !exchange.isRequestDone &&
+      !this.#isPaused &&
+      !exchange.expectsContinue &&
+      !mayBeSilent(exchange)
     if (!isTaking && (exchange === null || exchange.isRequestDone)) return
     const moved = this.#moved() - this.#paced
     if ((isSending || isTaking) && moved < (thread.edge.bodyRateBytesPerS * PACE_MS) / 1000) {

@@ -5,7 +5,7 @@ import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {createTimeouts} from '../../../src/control/compile/timeouts.ts'
 import type {References} from '../../../src/control/config/references.ts'
-import type {Route} from '../../../src/snapshot/snapshot.ts'
+import type {Instance, Pool, Route} from '../../../src/snapshot/snapshot.ts'
 import {goldenCases} from '../../helpers/golden.ts'
 import {compiled} from '../../helpers/written.ts'
 
@@ -24,7 +24,14 @@ for (const golden of cases) {
   test(golden.name.replaceAll('-', ' '), () => {
     const files = golden.files.map(({path, bytes}) => [path, Buffer.from(bytes).toString('utf8')])
     const {routes, pools, instances, checks} = compiled(Object.fromEntries(files), {references: REFERENCES})
-    golden.expect(readable({routes: routes.map(brief), pools, instances, ...(checks.length > 0 && {checks})}))
+    golden.expect(
+      readable({
+        routes: routes.map(brief),
+        pools: pools.map(briefer),
+        instances: instances.map(briefer),
+        ...(checks.length > 0 && {checks}),
+      }),
+    )
   })
 }
 
@@ -35,6 +42,11 @@ test.run()
 // Times that no case wrote would stand in all of them.
 function brief(route: Route): unknown {
   return isDeepStrictEqual(route.timeouts, createTimeouts()(undefined)) ? {...route, timeouts: 'default'} : route
+}
+
+// What most instances speak goes without saying.
+function briefer({protocol, ...rest}: Instance | Pool): unknown {
+  return protocol === 'http1' ? rest : {...rest, protocol}
 }
 
 // JSON, with every entry that fits on a line on one.

@@ -41,6 +41,7 @@ async function ask(url: string, health: Health = {path: '/health'}, options: Ask
     tls: tlsOf(check, instance, new Map()),
     session: options.session ?? createKeptSession(),
     request: requestOf(check, instance, 'routesd/test'),
+    isHttp2: false,
     expect: check.probe.kind === 'http' ? check.probe.expect : [],
     timeoutMs: check.timeoutMs,
   }
@@ -250,6 +251,7 @@ test(
         tls: null,
         session: createKeptSession(),
         request: 'x',
+        isHttp2: false,
         expect: [],
         timeoutMs: 60_000,
       }
