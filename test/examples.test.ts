@@ -3,6 +3,7 @@
 
 import {existsSync, globSync, readdirSync, readFileSync} from 'node:fs'
 import {createServer, type IncomingHttpHeaders, request} from 'node:http'
+import {createServer as createHttp2Server} from 'node:http2'
 import {request as requestHttps} from 'node:https'
 import type {AddressInfo} from 'node:net'
 import {dirname, join, relative, resolve} from 'node:path'
@@ -71,7 +72,8 @@ async function copyWithStandIns(example: string, temporary: Folder): Promise<num
   for (const file of yamlFiles(routesOf(example))) {
     let text = readFileSync(file, 'utf8')
     for (const [origin] of text.matchAll(/http:\/\/127\.0\.0\.1:\d+/g)) {
-      if (!standIns.has(origin)) standIns.set(origin, await startStandIn(origin, temporary.scope))
+      const start = isHttp2(text, origin) ? startHttp2StandIn : startStandIn
+      if (!standIns.has(origin)) standIns.set(origin, await start(origin, temporary.scope))
     }
     text = text.replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, origin => standIns.get(origin) ?? origin)
     await temporary.write({[join('routes.d', relative(routesOf(example), file))]: text})
@@ -97,6 +99,18 @@ async function startStandIn(origin: string, scope: Scope): Promise<string> {
     server.close()
     server.closeAllConnections()
   })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Does the origin stand behind `protocol: h2c`, before another list item begins? */
+function isHttp2(text: string, origin: string): boolean {
+  return text.slice(0, text.indexOf(origin)).split(/^ *- /m).at(-1)?.includes('protocol: h2c') ?? false
+}
+
+async function startHttp2StandIn(origin: string, scope: Scope): Promise<string> {
+  const server = createHttp2Server((incoming, response) => response.end(JSON.stringify({origin, url: incoming.url})))
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  scope.defer(() => void server.close())
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
