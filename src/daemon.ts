@@ -35,6 +35,7 @@ import {createReloads} from './control/reloads.ts'
 import {createSettingsChange} from './control/settings-change.ts'
 import {createSettingsKeeping, type SettingsKeeping} from './control/settings-keeping.ts'
 import {createThroughput} from './control/throughput.ts'
+import {createTracing} from './control/tracing/tracing.ts'
 import {countersOf} from './control/traffic.ts'
 import {createWebhookKeeping} from './control/webhook.ts'
 import type {Edge} from './proxy/edge.ts'
@@ -100,6 +101,9 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     // Whoever reads our stdout may go away; that is no reason to serve nobody.
     process.stdout.on('error', ignoreError)
     scope.defer(() => process.stdout.off('error', ignoreError))
+    const tracing = createTracing({clock, log, version: readVersion()})
+    scope.defer(() => tracing.close())
+    tracing.use(settings.tracing)
     const plane = createDataPlane({
       workers: settings.workers,
       http: settings.listen.http,
@@ -111,7 +115,9 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       onWorkers: () => tell(null),
       access,
       onLines: (lines, taken) => void process.stdout.write(lines, () => taken()),
+      onSpans: tracing.take,
     })
+    plane.setSampling(settings.tracing?.sample ?? null)
     const resolver = createResolver({
       clock,
       denyTargets: settings.permit.denyTargets,
@@ -212,6 +218,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
         instances,
         reloads,
         certificates: certificates.rows,
+        spans: tracing.counts,
         version: readVersion(),
       }),
       source => source.close(),

@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'control/health': ['base', 'scoreboard'],
   'control/registry': ['base', 'scoreboard'],
   'control/certs': ['base', 'scoreboard'],
+  'control/tracing': ['base', 'scoreboard'],
   control: [
     'base',
     'router',
@@ -29,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'control/health',
     'control/registry',
     'control/certs',
+    'control/tracing',
   ],
   proxy: ['base', 'router', 'scoreboard'],
   admin: ['base'],

@@ -27,6 +27,13 @@ export type MetricsSource = {
   /** Of certificates that are served: the end of each, milliseconds since 1970. */
   certificates(): readonly {readonly name: string; readonly notAfter: number}[]
   fetches(): readonly {readonly result: string; readonly count: number}[]
+  /** What has become of the spans of traces. */
+  spans(): {
+    readonly exported: number
+    readonly rejected: number
+    readonly failed: number
+    readonly dropped: number
+  }
   process(): ProcessFacts
 }
 
@@ -49,6 +56,7 @@ export function* renderMetrics(source: MetricsSource): Generator<string, void, v
   yield renderProcess(source)
   yield renderConfig(source)
   yield renderWorkers(source)
+  yield renderSpans(source)
   yield* renderInstances(source)
   yield* renderRoutes(source)
 }
@@ -80,6 +88,11 @@ export const FAMILIES = {
   turnedAway: counter('routesd_connections_refused_total', 'Connections of clients above the bounds of `edge`.'),
   logged: counter('routesd_access_log_lines_total', 'Lines of the access log that were written.'),
   logDropped: counter('routesd_access_log_lines_dropped_total', 'Lines of the access log that nobody took in time.'),
+  spansExported: counter(
+    'routesd_trace_spans_exported_total',
+    'Spans that were sent, by what came of it: the collector took them, did not want them, or could not be reached.',
+  ),
+  spansDropped: counter('routesd_trace_spans_dropped_total', 'Spans that there was no room for until they were sent.'),
   upstreamUp: gauge('routesd_upstream_up', '1 while the instance is up, or not known to be down.'),
   upstreamState: gauge('routesd_upstream_state', 'The state of an instance, as a label; always 1.'),
   upstreamRequests: counter(
@@ -205,6 +218,18 @@ function renderWorkers({workers, process}: MetricsSource): string {
       FAMILIES.logDropped,
       of(({gauges}) => gauges.linesDropped),
     ),
+  ].join('')
+}
+
+function renderSpans({spans}: MetricsSource): string {
+  const {exported, rejected, failed, dropped} = spans()
+  return [
+    family(FAMILIES.spansExported, [
+      [{result: 'success'}, exported],
+      [{result: 'rejected'}, rejected],
+      [{result: 'failed'}, failed],
+    ]),
+    family(FAMILIES.spansDropped, [[{}, dropped]]),
   ].join('')
 }
 

@@ -17,6 +17,7 @@ export type MetricsParts = {
   readonly instances: Pick<Instances, 'instances'>
   readonly reloads: Reloads
   readonly certificates: () => readonly Pick<CertRow, 'names' | 'commonName' | 'notAfter'>[]
+  readonly spans: MetricsSource['spans']
   readonly version: string
 }
 
@@ -60,6 +61,7 @@ export function createMetricsSource(parts: MetricsParts): MetricsSource & {close
     lastApplyAt: parts.reloads.lastApplyAt,
     certificates: () => endsOf(parts.certificates()),
     fetches: parts.reloads.fetches,
+    spans: parts.spans,
     process() {
       const {user, system} = process.cpuUsage()
       return {

@@ -66,6 +66,7 @@ export function createAccessLog(format: AccessFormat, lines: LineBuffer): Access
       takeFields(line, logged.fields)
       // What we have written for the instance is what stands in its own log.
       if (logged.isNamedAnew) takeFields(line, exchange.requestHead)
+      if (exchange.trace !== null) line.traceId = exchange.trace.traceId
       line.status = exchange.status === 0 ? 499 : exchange.status
       line.error = exchange.failure === '' && exchange.isAbandoned && exchange.status !== 101 ? GONE : exchange.failure
       line.attempts = exchange.attempts

@@ -14,6 +14,7 @@ import type {RequestCopy} from './mirror.ts'
 import type {Origin} from './origin.ts'
 import {noteFailure} from './passive.ts'
 import type {StickyCookie} from './sticky.ts'
+import {beginAttempt, recordAttempt, recordRequest, type Trace} from './tracing/trace.ts'
 import type {WaitQueue} from './wait-queue.ts'
 
 /** Long enough for a restart of an instance, short enough for somebody who waits. */
@@ -67,7 +68,7 @@ export type Requester = Downstream &
 /** Who asks the instance, as those who send a request and take its answer see it: a connection, or a stream of one. */
 export type Upstream = Pick<
   UpstreamConnection,
-  'isOpen' | 'isHolding' | 'awaitAnswer' | 'awaitSending' | 'pause' | 'resume' | 'abort'
+  'address' | 'isOpen' | 'isHolding' | 'awaitAnswer' | 'awaitSending' | 'pause' | 'resume' | 'abort'
 > & {readonly socket: {write(piece: Buffer): boolean}}
 
 export class Exchange {
@@ -118,6 +119,8 @@ export class Exchange {
   attempts = 0
   /** What the access log keeps of the request; null: it writes nothing. */
   logged: Logged | null = null
+  /** What its spans have in common; null: it has none. */
+  trace: Trace | null = null
 
   // Times of performance.now(); 0 is not yet.
   readonly beganMs = performance.now()
@@ -182,6 +185,7 @@ export function countAttempt(exchange: Exchange, member: MemberEntry): boolean {
   exchange.origin = origin
   add(origin.counters, origin.record + REQUESTS, 1)
   add(origin.counters, origin.record + IN_FLIGHT, 1)
+  if (exchange.trace !== null) beginAttempt(exchange.trace, exchange)
   return true
 }
 
@@ -189,6 +193,7 @@ export function countAttempt(exchange: Exchange, member: MemberEntry): boolean {
 export function noteAnswer(exchange: Exchange): void {
   const {origin} = exchange
   exchange.answeredMs = performance.now()
+  if (exchange.trace !== null) exchange.trace.peer = exchange.upstream?.address ?? ''
   if (origin === null) return
   const {counters, record} = origin
   const ms = exchange.answeredMs - exchange.attemptMs
@@ -209,6 +214,7 @@ export function endAttempt(exchange: Exchange, isError: boolean, status = exchan
   const {origin, pool} = member
   exchange.attempted = null
   exchange.origin = null
+  if (exchange.trace !== null) recordAttempt(exchange.trace, exchange, member, status)
   // First, so that nobody who waits is given the place of one that is ejected for this.
   if (isError) {
     add(origin.counters, origin.record + ERRORS, 1)
@@ -233,6 +239,7 @@ export function finishExchange(exchange: Exchange): void {
   const ms = (exchange.status === 101 ? exchange.answeredMs : exchange.endedMs) - exchange.beganMs
   countAnswer(answers, answersAt, exchange.method, statusOf(exchange), ms)
   if (exchange.logged !== null) client.thread.access?.write(exchange, exchange.logged)
+  if (exchange.trace !== null) recordRequest(exchange.trace, exchange)
   if (!route) return
   add(route.counters, route.record + IN_FLIGHT, -1)
   if (exchange.status >= 500) add(route.counters, route.record + ERRORS, 1)

@@ -1,9 +1,11 @@
 // Who asked, told to the instance. What a client says about itself in these fields was taken out by the parser: only the
 // connection knows (RFC 7239 §8, Traefik CVE-2024-45410). A trusted proxy is believed and its account continued.
 
-import {randomBytes, randomUUID} from 'node:crypto'
+import {randomUUID} from 'node:crypto'
 import type {ForwardHeaders} from '../snapshot/snapshot.ts'
 import type {RequestHead} from './http1/request-head.ts'
+import {newSpanId, newTraceId} from './tracing/ids.ts'
+import type {Trace} from './tracing/trace.ts'
 
 /** The client as the instance is to see it. */
 export type Asker = {
@@ -31,13 +33,17 @@ export function hasOptional(forward: ForwardHeaders): boolean {
   return forward.forwarded || forward.via || forward.requestId || forward.traceparent
 }
 
-/** The opt-in fields of `forward` in the settings. `isTrusted`: what the peer says of the request is kept. */
+/**
+ * The opt-in fields of `forward` in the settings. `isTrusted`: what the peer says of the request is kept. `trace`: that of a
+ * request with spans.
+ */
 export function optionalFields(
   forward: ForwardHeaders,
   head: RequestHead,
   asker: Asker,
   isTrusted: boolean,
   pseudonym: string,
+  trace: Trace | null,
 ): string {
   let fields = ''
   if (forward.forwarded) {
@@ -48,7 +54,8 @@ export function optionalFields(
     fields += `Via: ${head.via === '' ? '' : `${head.via}, `}${head.minor > 1 ? '2.0' : `1.${head.minor}`} ${pseudonym}\r\n`
   if (forward.requestId)
     fields += `X-Request-Id: ${isTrusted && head.requestId !== '' ? head.requestId : randomUUID()}\r\n`
-  if (forward.traceparent) fields += `traceparent: ${nextTraceparent(head.traceparent)}\r\n`
+  if (forward.traceparent)
+    fields += `traceparent: ${trace === null ? nextTraceparent(head.traceparent) : trace.traceparent()}\r\n`
   return fields
 }
 
@@ -58,9 +65,11 @@ export function isLoop(via: string, pseudonym: string): boolean {
 }
 
 /** The trace that a traceparent names (W3C trace-context §3.2); null when it is none that may be continued. */
-export function traceOf(traceparent: string): {readonly id: string; readonly flags: string} | null {
+export function traceOf(
+  traceparent: string,
+): {readonly id: string; readonly span: string; readonly flags: string} | null {
   const [, id = '', span = '', flags = ''] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent) ?? []
-  return id === '' || /^0+$/.test(id) || /^0+$/.test(span) ? null : {id, flags}
+  return id === '' || /^0+$/.test(id) || /^0+$/.test(span) ? null : {id, span, flags}
 }
 
 // ---
@@ -72,7 +81,7 @@ function node(address: string): string {
 
 // A new span of the client's trace, or the first of a new one when its field is not valid.
 function nextTraceparent(given: string): string {
-  const span = randomBytes(8).toString('hex')
+  const span = newSpanId()
   const trace = traceOf(given)
-  return trace === null ? `00-${randomBytes(16).toString('hex')}-${span}-00` : `00-${trace.id}-${span}-${trace.flags}`
+  return trace === null ? `00-${newTraceId()}-${span}-00` : `00-${trace.id}-${span}-${trace.flags}`
 }

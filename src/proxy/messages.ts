@@ -64,6 +64,10 @@ export type ToWorker =
   | {readonly kind: 'reopen'}
   /** Lines were taken; the next may follow. */
   | {readonly kind: 'logged'}
+  /** Share of the traces that begin here and are recorded; null: requests have no spans. */
+  | {readonly kind: 'sampling'; readonly sample: number | null}
+  /** Spans were taken; the next may follow. */
+  | {readonly kind: 'spansTaken'}
 
 export type FromWorker =
   | {readonly kind: 'started'}
@@ -76,6 +80,8 @@ export type FromWorker =
   | {readonly kind: 'unusable'; readonly certificate: string; readonly why: string}
   /** Whole lines of the access log, for stdout; answered with 'logged'. */
   | {readonly kind: 'log'; readonly lines: string}
+  /** Spans, each as JSON, and how many more there was no room for; answered with 'spansTaken'. */
+  | {readonly kind: 'spans'; readonly spans: readonly string[]; readonly dropped: number}
 
 /** Where requests are taken, and how they are matched there: by host and prefix, or by the slug of a service. */
 export type Listener = {readonly kind: 'http' | 'https' | 'service'; readonly address: Address}

@@ -14,6 +14,7 @@ import {bodyFor} from './mirror-body.ts'
 import {pick} from './pick.ts'
 import type {Thread} from './thread.ts'
 import type {Timed} from './ticks.ts'
+import {traceOfCopy} from './tracing/trace.ts'
 
 /** Copies under way in a worker; with their bodies they are what a mirror that hangs can cost. */
 const COPIES_MAX = 512
@@ -45,6 +46,7 @@ export function copyFor(
     if (member) {
       copy.exchange.member = member
       copy.exchange.requestHead = original.requestHead
+      if (original.trace !== null) copy.exchange.trace = traceOfCopy(original.trace)
       readdress(copy.exchange, original.member, member)
       thread.copies++
       return copy

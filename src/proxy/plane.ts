@@ -35,6 +35,8 @@ export type PlaneOptions = {
   readonly access?: AccessLogOptions | null
   /** Gets lines of the access log that are for stdout; `taken` asks for the next ones. */
   readonly onLines?: (lines: string, taken: () => void) => void
+  /** Gets spans, each as OTLP writes it in JSON, and how many more a worker had no room for. */
+  readonly onSpans?: (spans: readonly string[], dropped: number) => void
 }
 
 /** The first replacement comes at once, the next ones after 100 ms, 200 ms, … at most this. */
@@ -76,19 +78,22 @@ export function createDataPlane(options: PlaneOptions): Plane {
   let certificates: readonly Certificate[] = []
   let challenges: readonly ChallengeAnswer[] = []
   let pendingNames: readonly string[] = []
+  let sampling: number | null = null
   let bound: readonly Listener[] | null = null
   let isEnding = false
 
   function start(index: number, onEnd: (error: Error | null) => void): WorkerThread {
-    const {onLines = (_: string, taken: () => void) => taken()} = options
+    const {onLines = (_: string, taken: () => void) => taken(), onSpans = () => {}} = options
     const thread = startWorker(
       {lane: index, lanes: count, edge, doors, doorsSeed, ticketKeys: ticketKeys.current(), gauges, access},
       boards,
       onEnd,
       (certificate, why) => log.error('a certificate cannot be used', {certificate, why, worker: index}),
       onLines,
+      onSpans,
     )
     thread.setPendingNames(pendingNames)
+    thread.setSampling(sampling)
     return thread
   }
 
@@ -169,6 +174,10 @@ export function createDataPlane(options: PlaneOptions): Plane {
     setPendingNames(names) {
       pendingNames = names
       for (const {thread} of seats) thread.setPendingNames(names)
+    },
+    setSampling(sample) {
+      sampling = sample
+      for (const {thread} of seats) thread.setSampling(sample)
     },
     async setChallenges(answers) {
       challenges = answers

@@ -15,6 +15,7 @@ const OFFERED_MAX = 3
 /** May the request be tried again after this failure? Then it has its next member, and is to be forwarded. */
 export function mayTryAgain(exchange: Exchange, code: FailureCode): boolean {
   const {member, route} = exchange
+  if (exchange.trace !== null) exchange.trace.failure = code
   if (!member || !route?.pool || !canSendAgain(exchange)) return false
   const {retry: rule, status} = FAILURES[code]
   const isUnsent = rule === 'if-unsent'

@@ -21,6 +21,7 @@ import {emptyTable, type Table} from './table.ts'
 import {Ticks} from './ticks.ts'
 import {type Handshake, serveSecured} from './tls/accept.ts'
 import {type Certificates, createCertificates} from './tls/certificates.ts'
+import type {Tracer} from './tracing/trace.ts'
 import {createTrust, type Trust} from './trust.ts'
 
 export class Thread {
@@ -51,6 +52,8 @@ export class Thread {
   readonly gauges: Float64Array
   /** null: nothing is written of an exchange. */
   access: AccessLog | null = null
+  /** null: no request has spans. */
+  tracer: Tracer | null = null
   /** Where requests are counted that no route has taken. */
   unrouted: {readonly answers: Float64Array; readonly answersAt: number} = {answers: privateAnswers(), answersAt: 0}
   /** Copies for mirrors that are under way. */

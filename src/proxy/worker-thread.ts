@@ -30,6 +30,8 @@ export type WorkerThread = {
   /** Each resolves when it holds; rejects when the worker dies before. */
   setEdge(edge: Edge): Promise<void>
   setAccess(access: AccessLogOptions | null): Promise<void>
+  /** Share of the traces that begin here and are recorded; null: no request has spans. */
+  setSampling(sample: number | null): void
   /** Opens the file of its access log again. */
   reopenLog(): void
   setAddresses(host: string, addresses: readonly string[], reason: string): void
@@ -55,6 +57,7 @@ export function startWorker(
   onExit: (error: Error | null) => void,
   onUnusable: (certificate: string, why: string) => void,
   onLines: (lines: string, taken: () => void) => void,
+  onSpans: (spans: readonly string[], dropped: number) => void,
 ): WorkerThread {
   const worker = new Worker(ENTRY, {workerData: start})
   const sentSegments = {routes: 0, answers: 0, instances: 0, pools: 0, members: 0}
@@ -74,6 +77,11 @@ export function startWorker(
     }
     if (message.kind === 'log') {
       onLines(message.lines, () => send({kind: 'logged'}))
+      return
+    }
+    if (message.kind === 'spans') {
+      onSpans(message.spans, message.dropped)
+      send({kind: 'spansTaken'})
       return
     }
     const {resolve} = waiting ?? {}
@@ -175,6 +183,7 @@ export function startWorker(
       }),
     setPendingNames: names => send({kind: 'pendingNames', names}),
     setTicketKeys: keys => send({kind: 'ticketKeys', keys}),
+    setSampling: sample => send({kind: 'sampling', sample}),
     reopenLog: () => send({kind: 'reopen'}),
     setAddresses: (host, addresses, reason) => send({kind: 'addresses', host, addresses, reason}),
     async drain(withinMs) {

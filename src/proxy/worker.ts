@@ -15,6 +15,7 @@ import {replaceMembers} from './regroup.ts'
 import {buildTable, hasMember, isSameRoute, type Table, type TableBuilder} from './table.ts'
 import {Thread} from './thread.ts'
 import {TICK_MS} from './ticks.ts'
+import {createSpanBuffer} from './tracing/span-buffer.ts'
 import {createWorkerGauges} from './worker-gauges.ts'
 
 /** Idle connections to instances are looked through every so many ticks. */
@@ -22,6 +23,7 @@ const TRIM_TICKS = 10
 
 const start = workerData as WorkerStart
 const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
+const spans = createSpanBuffer((batch, dropped) => say({kind: 'spans', spans: batch, dropped}))
 const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
@@ -121,6 +123,11 @@ async function receive(message: ToWorker): Promise<void> {
     case 'access':
       setAccess(message.access)
       return say({kind: 'done'})
+    case 'sampling':
+      thread.tracer = message.sample === null ? null : {sample: message.sample, spans}
+      return
+    case 'spansTaken':
+      return spans.taken()
   }
 }
 
@@ -186,6 +193,7 @@ function openAccess(options: AccessLogOptions): OpenAccessLog {
 function tick(): void {
   thread.ticks.tick()
   thread.access?.tick()
+  spans.flush()
   noteGauges()
   if (++ticks % TRIM_TICKS !== 0) return
   for (const origin of thread.live.origins.values()) origin.trim(thread.ticks.nowMs)
@@ -216,9 +224,10 @@ function cutOff(): void {
   if (thread.isEmpty()) leave()
 }
 
-// The lines of the last requests are written before anybody may end this thread.
+// The lines and spans of the last requests are written before anybody may end this thread.
 function leave(): void {
   if (isLeaving) return
   isLeaving = true
+  spans.end()
   void Promise.all([endings, thread.access?.end()]).then(() => say({kind: 'drained'}))
 }

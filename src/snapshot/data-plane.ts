@@ -24,6 +24,8 @@ export type DataPlane = {
   setPendingNames(names: readonly string[]): void
   /** The whole set; resolves when every live worker answers them, before redirects, access rules and limits. */
   setChallenges(answers: readonly ChallengeAnswer[]): Promise<void>
+  /** Share of the traces that begin here and get spans, 0 to 1; null, as at first: no request has spans. */
+  setSampling(sample: number | null): void
   /** The addresses of a name in an instance; none means that the instance is down, for the reason given. */
   setAddresses(host: string, addresses: readonly string[], reason: string): void
   /** What `setAddresses` was told last; null for a name that has not been resolved yet. */

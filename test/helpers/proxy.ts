@@ -34,6 +34,9 @@ export type ProxyOptions = {
   readonly clock?: Clock
   readonly access?: AccessLogOptions
   readonly onLines?: (lines: string, taken: () => void) => void
+  /** Share of the traces that begin here and get spans. */
+  readonly sampling?: number
+  readonly onSpans?: (spans: readonly string[], dropped: number) => void
 }
 
 export type SnapshotOptions = {
@@ -95,7 +98,9 @@ export async function proxyServing(scope: Scope, snapshot: Snapshot, options: Pr
     log: silentLog,
     access: options.access ?? null,
     ...(options.onLines ? {onLines: options.onLines} : {}),
+    ...(options.onSpans ? {onSpans: options.onSpans} : {}),
   })
+  if (options.sampling !== undefined) plane.setSampling(options.sampling)
   await plane.start()
   scope.defer(async () => void (await plane.drain(0)))
   await plane.apply(snapshot)

@@ -20,6 +20,7 @@ import {locateProblems, wholeFile} from './locate.ts'
 import {type Problem, step} from './problem.ts'
 import {checkSchema} from './schema.ts'
 import {checkSupported} from './supported.ts'
+import {type TracingSettings, tracingSettingsOf} from './tracing-settings.ts'
 import type {
   SettingsCertificate,
   SettingsDocument,
@@ -74,6 +75,8 @@ export type Settings = {
     /** `path` is absolute; null: stdout. */
     readonly access: {readonly path: string | null; readonly format: 'json' | 'logfmt' | 'combined'} | null
   }
+  /** null: requests have no spans. */
+  readonly tracing: TracingSettings | null
   /** The settings in the user's words, with every default filled in. */
   readonly document: SettingsDocument
 }
@@ -155,6 +158,10 @@ function checkWords(document: SettingsDocument): Problem[] {
     if (value === undefined || value === 'off' || value === false || parseAddress(value)) continue
     add(pointer, `${JSON.stringify(value)} is not a listen address: a port is a number from 0 to 65535`)
   }
+  const {tracing = 'off'} = document
+  const collector = tracing === 'off' || tracing === false ? undefined : tracing.otlp?.url
+  if (collector !== undefined && !URL.canParse(collector))
+    add('/tracing/otlp/url', `${JSON.stringify(collector)} is not a URL`)
   const shared = sharedPort(document)
   if (shared !== null) add(shared.pointer, `${shared.where} is the address of listen.http and of listen.service`)
   const ranges = {'/trustedProxies': document.trustedProxies, '/permit/denyTargets': document.permit?.denyTargets}
@@ -193,6 +200,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
   const document = fillDefaults('settings', words) as Filled
   const {listen, admin, git, edge, log, permit, forward, registry} = document
   const routes = resolve(base, document.routes)
+  const tracing = tracingSettingsOf(document, base)
   return {
     file,
     routes,
@@ -206,7 +214,8 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
       isHttpWritten: given.admin?.http !== undefined,
     },
     git: gitSettingsOf(git, base),
-    forward,
+    // A span that no instance hears of ends the trace.
+    forward: tracing === null ? forward : {...forward, traceparent: true},
     permit,
     owners: document.owners,
     edge: {
@@ -231,6 +240,7 @@ function settingsOf(given: SettingsDocument, file: string | null, cwd: string): 
       isFormatWritten: given.log?.format !== undefined,
       access: accessOf(log, base),
     },
+    tracing,
     document,
   }
 }

@@ -92,6 +92,7 @@ const SUPPORTED: Readonly<Record<'route' | 'host' | 'service' | 'settings', {rea
     owners: true,
     defaults: {timeouts: true, retry: true},
     log: true,
+    tracing: true,
   },
 }
 

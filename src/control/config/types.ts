@@ -580,8 +580,8 @@ export interface SettingsDocument {
   permit?: SettingsPermit
   defaults?: SettingsRouteDefaults
   log?: SettingsLog
-  /** Spans of requests. */
-  tracing?: 'off' | false
+  /** Spans of requests, sent to a collector of OpenTelemetry. Implies forward.traceparent. */
+  tracing?: ('off' | false) | SettingsTracing
 }
 
 /** Where requests are taken. */
@@ -828,6 +828,27 @@ export interface SettingsLog {
   format?: 'json' | 'logfmt' | 'pretty' | 'combined'
   /** One line for every request that has ended: off, stdout, or the path of a file, which SIGUSR2 opens again. */
   access?: ('off' | false) | 'stdout' | string
+}
+
+/** Which requests have spans, and where these are sent. */
+export interface SettingsTracing {
+  otlp?: SettingsOtlp
+  /** Share of the traces that begin here. A trace that a client has begun is recorded when its traceparent says so. */
+  sample?: string
+  /** service.name of the spans. */
+  service?: string
+}
+
+/** A collector that takes OTLP/HTTP in JSON. */
+export interface SettingsOtlp {
+  /** As it is asked; one without a path gets /v1/traces. */
+  url?: string
+  /** Sent with every batch. Their values stand elsewhere, since they tend to be tokens. */
+  headers?: {
+    [k: string]: Secret
+  }
+  /** How long the collector may take to answer. */
+  timeout?: string
 }
 
 /** Any of routes, hosts, services and tests. */

@@ -25,6 +25,7 @@ import {pick} from '../pick.ts'
 import {challengeAnswer, elsewhereAnswer, optionsAnswer, redirectAnswer, respondAnswer} from '../respond.ts'
 import type {Table} from '../table.ts'
 import {secureLocation, takeRules} from '../tls/host-rules.ts'
+import {beginTrace} from '../tracing/trace.ts'
 import {ChunkScanner} from './chunked.ts'
 import {hasField, withoutFields} from './field.ts'
 import {isHandshake} from './handshake.ts'
@@ -42,8 +43,9 @@ export function beginRequest(client: Requester, head: RequestHead): void {
   if (bodyLeft !== 0) client.startPace()
   if (head.minor > 1) exchange.isGrpc = isCall(head.method, head.fields)
   client.exchange = exchange
-  const {access} = client.thread
+  const {access, tracer} = client.thread
   if (access !== null) exchange.logged = access.begin(client, head)
+  if (tracer !== null) exchange.trace = beginTrace(tracer, client, head)
   if (head.target === '*') {
     if (normalizeHost(head.host) === '') {
       client.fail(exchange, 'bad-host')
@@ -183,7 +185,7 @@ function composeHead(
   const isNewTrace = table.forward.traceparent && traceOf(head.traceparent) === null
   const kept = isNewTrace && hasField(sent, 'tracestate') ? withoutFields(sent, ['tracestate']) : sent
   // A route may write what is said about the client, too; nothing is ever said twice.
-  const told = kept + askerFields(client, head, table)
+  const told = kept + askerFields(client, exchange, head, table)
   const fields = policy === null ? told : editFields(told, policy.request)
   const framing = head.isChunked
     ? 'Transfer-Encoding: chunked\r\n'
@@ -207,12 +209,13 @@ function hostFor(exchange: Exchange, entry: RouteEntry, head: RequestHead): stri
   return `Host: ${host.kind === 'literal' ? host.value : (exchange.member?.origin.authority ?? '')}\r\n`
 }
 
-function askerFields(client: Requester, head: RequestHead, table: Table): string {
+function askerFields(client: Requester, exchange: Exchange, head: RequestHead, table: Table): string {
   if (!client.isTrusted && !hasOptional(table.forward)) return client.forwarding
   const asker = askerOf(client, head)
   const always = client.isTrusted ? trustedFields(client.address, head, asker) : client.forwarding
   if (!hasOptional(table.forward)) return always
-  return always + optionalFields(table.forward, head, asker, client.isTrusted, client.thread.edge.pseudonym)
+  const {pseudonym} = client.thread.edge
+  return always + optionalFields(table.forward, head, asker, client.isTrusted, pseudonym, exchange.trace)
 }
 
 function askerOf(client: Requester, head: RequestHead): Asker {

@@ -307,6 +307,7 @@ function onClose(this: Socket): void {
   const code = failureOf(upstream, exchange)
   if (mayRetry(exchange, upstream, code)) {
     exchange.tries++
+    if (exchange.trace !== null) exchange.trace.failure = code
     // An instance may close an idle connection when it likes.
     endAttempt(exchange, false)
     forward(exchange)

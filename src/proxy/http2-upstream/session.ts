@@ -58,14 +58,14 @@ export class UpstreamSession implements Timed {
   #socket: Socket
   #error: unknown = null
   #tried = 0
-  #address: string
+  address: string
 
   constructor(thread: Thread, origin: Origin, owner: SessionOwner, connectMs: number) {
     this.thread = thread
     this.origin = origin
     this.owner = owner
     this.#openedMs = thread.ticks.nowMs
-    this.#address = origin.addresses[0] ?? ''
+    this.address = origin.addresses[0] ?? ''
     this.#socket = this.#dial()
     thread.ticks.join(this)
     this.deadlineMs = thread.ticks.nowMs + connectMs
@@ -151,7 +151,7 @@ export class UpstreamSession implements Timed {
       this.isOpen = true
       this.deadlineMs = 0
       this.#idleSinceMs = this.thread.ticks.nowMs
-      if (this.#tried > 0) this.origin.prefer(this.#address)
+      if (this.#tried > 0) this.origin.prefer(this.address)
     }
     this.owner.onRoom()
   }
@@ -169,7 +169,7 @@ export class UpstreamSession implements Timed {
 
   #dial(): Socket {
     const {origin} = this
-    const address = this.#address
+    const address = this.address
     const plain = connect(origin.port === 0 ? {path: address} : {host: address, port: origin.port, noDelay: true})
     const isPlain = origin.scheme === 'http'
     const socket = isPlain ? plain : connectTls({...origin.tlsOptions(), socket: plain})
@@ -186,7 +186,7 @@ export class UpstreamSession implements Timed {
     if (next === undefined || !isUnreachable(this.#error)) return false
     this.#tried++
     this.#error = null
-    this.#address = next
+    this.address = next
     this.#socket = this.#dial()
     return true
   }

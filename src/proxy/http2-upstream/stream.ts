@@ -110,6 +110,10 @@ export class UpstreamStream implements Timed {
     return this.#stream?.write(piece) ?? true
   }
 
+  get address(): string {
+    return this.#session?.address ?? ''
+  }
+
   /** Does anything that was written still wait for the instance? */
   isHolding(): boolean {
     return this.#stream !== null && this.#stream.writableLength > 0

@@ -2,8 +2,8 @@
 
 import {X509Certificate} from 'node:crypto'
 import {type Clock, systemClock} from '../../../base/clock.ts'
+import {parseRetryAfter} from '../../../base/retry-after.ts'
 import {AcmeError, type RenewalInfo} from '../issuer.ts'
-import {parseRetryAfter} from './problem.ts'
 import type {Transport} from './transport.ts'
 
 /** §4.3.3: between a minute and a day. */

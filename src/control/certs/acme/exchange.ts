@@ -1,10 +1,11 @@
 // The parts of an order that greenlock gets wrong, as RFC 8555 has them: each challenge is answered once, each order finalized
 // once, and after that only looked at.
 
+import {parseRetryAfter} from '../../../base/retry-after.ts'
 import {AcmeError} from '../issuer.ts'
 import {bindingOf, publicPart} from './jws.ts'
 import {currentOrder, type Order} from './order.ts'
-import {parseRetryAfter, problemOf} from './problem.ts'
+import {problemOf} from './problem.ts'
 import type {Challenge} from './prover.ts'
 import type {Answer} from './transport.ts'
 

@@ -3,8 +3,6 @@
 import {codeOf, messageOf} from '../../../base/errors.ts'
 import {AcmeError, type Subproblem} from '../issuer.ts'
 
-/** A month: what is longer is a mistake, or as good as never. */
-const RETRY_AFTER_MAX_MS = 30 * 86_400_000
 /** Of what a person is shown. */
 const DETAIL_MAX = 500
 const PREFIX = 'urn:ietf:params:acme:error:'
@@ -45,13 +43,6 @@ export function isOutage({status, type}: AcmeError): boolean {
 /** 'rateLimited' of its URN. */
 export function shortType(type: string): string {
   return type.startsWith(PREFIX) ? type.slice(PREFIX.length) : type
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3), as milliseconds from now; null for anything else. */
-export function parseRetryAfter(value: string | undefined, nowMs: number): number | null {
-  if (value === undefined) return null
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - nowMs
-  return Number.isNaN(ms) ? null : Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS)
 }
 
 // ---

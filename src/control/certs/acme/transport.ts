@@ -4,7 +4,8 @@
 import {Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp} from 'node:http'
 import {Agent as HttpsAgent, request as requestHttps} from 'node:https'
 import {type Clock, systemClock} from '../../../base/clock.ts'
-import {failureOf, parseRetryAfter, problemOf} from './problem.ts'
+import {parseRetryAfter} from '../../../base/retry-after.ts'
+import {failureOf, problemOf} from './problem.ts'
 
 export type Call = {
   readonly method: 'GET' | 'HEAD' | 'POST'
