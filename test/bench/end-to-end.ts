@@ -20,15 +20,23 @@ const CAN_PIN = availableParallelism() > 1 && spawnSync('taskset', ['--version']
 /** USER_HZ: /proc tells CPU time in hundredths of a second. */
 const TICK_US = 10_000
 
-/** Measures each proxy in turn, `rounds` times interleaved, and returns the median of each. */
-export async function endToEnd(rounds: number, seconds: number): Promise<Measured[]> {
+/**
+ * Measures each proxy in turn, `rounds` times interleaved, and returns the median of each. Proxies are roles of peer.ts, which
+ * are given `port`, where they need one.
+ */
+export async function endToEnd(
+  rounds: number,
+  seconds: number,
+  proxies: readonly string[] = ['ours', 'ours, 3 instances', TWO_WORKERS, 'node:http', 'http-proxy'],
+  port = 0,
+): Promise<Measured[]> {
   const origin = await startPeer('origin')
   if (CAN_PIN) execFileSync('taskset', ['-apc', String(CORE_OF_OTHERS), String(process.pid)], {stdio: 'ignore'})
   const results = new Map<string, Measured[]>()
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const name of ['ours', 'ours, 3 instances', TWO_WORKERS, 'node:http', 'http-proxy']) {
-        const measured = await measure(name, origin.port, seconds)
+      for (const name of proxies) {
+        const measured = await measure(name, origin.port, seconds, port)
         results.set(name, [...(results.get(name) ?? []), measured])
       }
     }
@@ -46,8 +54,9 @@ const TWO_WORKERS = 'ours, 2 workers'
 export type Peer = {readonly child: ChildProcess; readonly port: number}
 
 /** Starts one of the processes of peer.ts and waits for its port. */
-export function startPeer(role: string, origin = 0): Promise<Peer> {
-  const script = [process.execPath, '--no-warnings', join(import.meta.dirname, 'peer.ts'), role, String(origin)]
+export function startPeer(role: string, origin = 0, port = 0): Promise<Peer> {
+  const ports = [String(origin), String(port)]
+  const script = [process.execPath, '--no-warnings', join(import.meta.dirname, 'peer.ts'), role, ...ports]
   const core = role === 'origin' ? CORE_OF_OTHERS : CORE_OF_PROXY
   const [command = '', ...parameters] = CAN_PIN ? ['taskset', '-c', String(core), ...script] : script
   const child = spawn(command, parameters, {stdio: ['ignore', 'pipe', 'inherit']})
@@ -59,8 +68,8 @@ export function startPeer(role: string, origin = 0): Promise<Peer> {
 
 // ---
 
-async function measure(name: string, origin: number, seconds: number): Promise<Measured> {
-  const proxy = await startPeer(name, origin)
+async function measure(name: string, origin: number, seconds: number, port: number): Promise<Measured> {
+  const proxy = await startPeer(name, origin, port)
   try {
     const clients = name === TWO_WORKERS ? 2 * CLIENTS : CLIENTS
     await load(proxy.port, clients, 0.5)

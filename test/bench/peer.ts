@@ -1,4 +1,4 @@
-// One process of the end-to-end benchmark: `peer.ts ROLE ORIGIN-PORT`, prints its port.
+// One process of the end-to-end benchmark: `peer.ts ROLE ORIGIN-PORT COLLECTOR-PORT`, prints its port.
 
 import {mkdtempSync} from 'node:fs'
 import {Agent, createServer, request} from 'node:http'
@@ -6,11 +6,14 @@ import {createServer as createTcpServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import httpProxy from 'http-proxy'
+import {systemClock} from '../../src/base/clock.ts'
+import {silentLog} from '../../src/base/log.ts'
 import {createScope} from '../../src/base/scope.ts'
+import {createTracing} from '../../src/control/tracing/tracing.ts'
 import {proxyOf, proxyServing} from '../helpers/proxy.ts'
 import {compiled} from '../helpers/written.ts'
 
-const [, , role, originText] = process.argv
+const [, , role, originText, collectorText] = process.argv
 const origin = Number(originText)
 const ANSWER = Buffer.from(
   `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n${'x'.repeat(1024)}`,
@@ -36,6 +39,10 @@ async function listenAs(name: string): Promise<number> {
       const access = {path: join(mkdtempSync(join(tmpdir(), 'routesd-bench-')), 'access.log'), format: 'json'} as const
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, {access})).port
     }
+    case 'ours, tracing 0%':
+    case 'ours, tracing 10%':
+    case 'ours, tracing 100%':
+      return tracing(Number(/\d+/.exec(name)?.[0]) / 100)
     case 'ours, 2 workers':
       return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, {workers: 2})).port
     case 'ours, 3 instances': {
@@ -52,6 +59,14 @@ async function listenAs(name: string): Promise<number> {
     default:
       return portOf(plainProxy())
   }
+}
+
+async function tracing(sampling: number): Promise<number> {
+  const exporter = createTracing({clock: systemClock, log: silentLog, version: '0'})
+  const url = `http://127.0.0.1:${collectorText}/v1/traces`
+  exporter.use({url, timeoutMs: 10_000, service: 'bench', readHeaders: async () => ({})})
+  const options = {forward: {traceparent: true}, sampling, onSpans: exporter.take}
+  return (await proxyOf(createScope(), {'x.localhost': `http://127.0.0.1:${origin}`}, options)).port
 }
 
 function answering() {
