@@ -24,6 +24,7 @@ import {loadSettings, type Settings} from './control/config/settings.ts'
 import {createSource} from './control/create-source.ts'
 import {createHealth, type Health} from './control/health/health.ts'
 import {createInstances} from './control/instances.ts'
+import {createLiveExplainer} from './control/live-explanation.ts'
 import {createMetricsSource} from './control/metrics-source.ts'
 import {createOperations} from './control/operations.ts'
 import {createReconciler} from './control/reconcile.ts'
@@ -34,6 +35,7 @@ import {builtInSocket, openRegistry} from './control/registry.ts'
 import {createReloads} from './control/reloads.ts'
 import {createSettingsChange} from './control/settings-change.ts'
 import {createSettingsKeeping, type SettingsKeeping} from './control/settings-keeping.ts'
+import {createSwitchableSource} from './control/switchable-source.ts'
 import {createThroughput} from './control/throughput.ts'
 import {createTracing} from './control/tracing/tracing.ts'
 import {countersOf} from './control/traffic.ts'
@@ -164,7 +166,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     const {joining, leases} = registry
     renew = leases.renew
     const openSource = (of: Settings) => createSource(of, {clock, log, onFetch: reloads.countFetch})
-    const source = await openSource(settings)
+    const source = createSwitchableSource(await openSource(settings))
     const reconciler = createReconciler({
       ...{source, clock, log, health, joining, certificates},
       ...{state: settings.state, settings: settingsNow, plane: instances, resolver: joining},
@@ -182,6 +184,10 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
         schedulingOf: of => schedulingOf({settings: of, clock, log, setChallenges: plane.setChallenges}),
         setEdge: of => plane.setEdge(edgeOf(of, pseudonym)),
         setAccess: plane.setAccess,
+        setTracing(of) {
+          tracing.use(of)
+          plane.setSampling(of?.sample ?? null)
+        },
         adjustLog: options.adjustLog ?? (() => {}),
       }),
       onRefused: () => reloads.count('refused', 'SettingsRefused'),
@@ -189,17 +195,20 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       log,
     })
     keeping = reread
-    const operations = createOperations(
-      reread,
-      reconciler,
-      instances,
-      certificates,
-      plane,
-      () => listeners,
-      () => clock.now() - startedMs,
-      () => monitor && formatAddress(monitor.address),
-      throughput.recent,
-    )
+    const operations = {
+      ...createOperations(
+        reread,
+        reconciler,
+        instances,
+        certificates,
+        plane,
+        () => listeners,
+        () => clock.now() - startedMs,
+        () => monitor && formatAddress(monitor.address),
+        throughput.recent,
+      ),
+      explain: createLiveExplainer({snapshot: joining.snapshot, instances, plane, source}),
+    }
     tell = operations.tell
     const onHangUp = async () => {
       await reread.reread()

@@ -3,6 +3,7 @@
 import {type ClientRequest, type IncomingMessage, request} from 'node:http'
 import {createInterface} from 'node:readline'
 import {AppError, codeOf, EXIT, messageOf} from '../base/errors.ts'
+import {explainQuery} from './explain.ts'
 import type {
   CertExport,
   CertImport,
@@ -14,6 +15,8 @@ import type {
   DrainBody,
   ErrorBody,
   Event,
+  ExplainAnswer,
+  ExplainAsked,
   HistoryRow,
   InstanceRow,
   RekeyAnswer,
@@ -55,6 +58,7 @@ export type AdminClient = {
   rekey(body: RekeyBody): Promise<RekeyAnswer>
   history(): Promise<readonly HistoryRow[]>
   config(): Promise<ConfigDump>
+  explain(asked: ExplainAsked): Promise<ExplainAnswer>
   drain(id: string, body: DrainBody): Promise<DrainAnswer>
   undrain(id: string): Promise<UndrainAnswer>
   weigh(id: string, body: WeighBody): Promise<WeighAnswer>
@@ -104,6 +108,7 @@ export function createAdminClient(socket: string, answerMs = ANSWER_MS): AdminCl
     certRoots: async () => (await post(socket, '/v1/certs/roots', {}, answerMs)) as CertRoots,
     // Every certificate is written anew, each to the disk: 1,000 take some seconds.
     rekey: async body => (await post(socket, '/v1/certs/rekey', body, Math.max(answerMs, REKEY_MS))) as RekeyAnswer,
+    explain: async asked => (await get(socket, `/v1/explain?${explainQuery(asked)}`, answerMs)) as ExplainAnswer,
     config: async () => (await get(socket, '/v1/config', answerMs)) as ConfigDump,
     sync: async () => (await post(socket, '/v1/sync', {}, answerMs)) as SyncAnswer,
     suspend: async body => (await post(socket, '/v1/suspend', body, answerMs)) as Suspension,

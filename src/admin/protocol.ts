@@ -16,6 +16,7 @@
 //   POST /v1/certs/rekey              → RekeyAnswer; its body is a RekeyBody
 //   GET  /v1/config                   → ConfigDump
 //   GET  /v1/history                  → HistoryRow[], newest first
+//   GET  /v1/explain?url=…            → ExplainAnswer; besides method, clientIp, and header ('Name: value') as often as needed
 //   POST /v1/sync                     → SyncAnswer, when a run with a fetch has ended
 //   POST /v1/suspend                  → Suspension; its body is a SuspendBody or nothing
 //   POST /v1/resume                   → ResumeAnswer
@@ -271,6 +272,72 @@ export type EventBody =
   | {readonly type: 'traffic'; readonly traffic: Rates; readonly latency: Latency | null}
   | {readonly type: 'heartbeat'}
 
+/** A request that somebody asks about. `clientIp` null: not known. */
+export type ExplainAsked = {
+  readonly method: string
+  readonly url: string
+  readonly headers: readonly {readonly name: string; readonly value: string}[]
+  readonly clientIp: string | null
+}
+
+/** What `explain` says of routes, from what is served at this moment, and what only a daemon knows. */
+export type ExplainAnswer = {
+  readonly method: string
+  readonly url: string
+  readonly revision: string
+  readonly route: {
+    readonly id: string
+    readonly file: string
+    readonly line: number
+    /** Who put the line there; null: nobody has committed it, or git cannot say. */
+    readonly commit: string | null
+    readonly author: string | null
+    readonly subject: string | null
+  } | null
+  readonly variant: string | null
+  readonly candidates: readonly {
+    readonly id: string
+    readonly variant?: string
+    readonly outcome: 'won' | 'lost'
+    readonly why: string
+  }[]
+  readonly upstream: {readonly service: string; readonly url: string} | null
+  readonly forward: string | null
+  readonly split:
+    | readonly {
+        readonly service: string
+        readonly url: string | null
+        readonly share: string
+        readonly taken: boolean
+      }[]
+    | null
+  readonly answer: {readonly status: number; readonly why: string; readonly location: string | null} | null
+  readonly policies: readonly {readonly name: string; readonly value: string}[]
+  readonly live: LiveAnswer
+}
+
+export type LiveAnswer = {
+  readonly revision: string
+  /** Who the request may go to: one, or the parts of a split whose client is not known. */
+  readonly pools: readonly {
+    readonly service: string
+    readonly balance: string
+    readonly circuit: 'closed' | 'open' | 'half-open'
+    /** Requests that wait for a place. */
+    readonly queued: number
+  }[]
+  readonly instances: readonly LiveInstance[]
+}
+
+export type LiveInstance = InstanceRow & {
+  readonly backup: boolean
+  /** What an operator has ordered; null for nothing. */
+  readonly lease: Lease | null
+  /** Would it get the request now? 'possible': chance, or what is not known of the request, decides. */
+  readonly outcome: 'picked' | 'possible' | 'passed'
+  readonly why: string
+}
+
 export type ErrorBody = {readonly error: {readonly code: string; readonly message: string}}
 
 /** What came of a change that was asked for: its answer, or the status, code and message of a failure. */
@@ -290,6 +357,7 @@ export type Operations = {
   weigh(id: string, weight: number, wish: {forMs: number; who: string; why: string}): Promise<Outcome<WeighAnswer>>
   unweigh(id: string): Promise<Outcome<UnweighAnswer>>
   history(): readonly HistoryRow[]
+  explain(asked: ExplainAsked): Promise<Outcome<ExplainAnswer>>
   sync(): Promise<SyncAnswer>
   suspend(wish: {until: string | null; who: string; why: string}): Promise<Outcome<Suspension>>
   resume(): Promise<Outcome<ResumeAnswer>>

@@ -7,8 +7,9 @@ import {messageOf} from '../base/errors.ts'
 import type {Log} from '../base/log.ts'
 import {type Action, findAction} from './actions.ts'
 import {createEventStream, type EventStream} from './events.ts'
+import {explain} from './explain.ts'
 import {listenAlone} from './listen.ts'
-import type {ErrorBody, Operations} from './protocol.ts'
+import type {ErrorBody, Operations, Outcome} from './protocol.ts'
 
 const CONNECTIONS = 128
 const BODY_BYTES = 64 << 10
@@ -62,7 +63,7 @@ async function answer(
 ): Promise<void> {
   const forbidden = whyForbidden(request)
   if (forbidden) return fail(response, 403, 'forbidden', forbidden)
-  const path = (request.url ?? '').split('?', 1)[0] ?? ''
+  const [path = '', query = ''] = splitQuery(request.url ?? '')
   const action = findAction(path)
   if (action) return act(request, response, operations, action)
   const resource = RESOURCES.get(path)
@@ -72,12 +73,13 @@ async function answer(
     return fail(response, 405, 'method-not-allowed', `${path} answers GET only`)
   }
   if ((await readBody(request)) === null) return failTooLarge(response)
+  if (resource === 'explain') return respond(response, await explain(operations, query))
   if (resource !== 'events') return reply(response, 200, resource(operations))
   if (request.method === 'HEAD') return reply(response, 200, null)
   if (!events.add(response)) fail(response, 503, 'too-many-readers', 'as many as may are reading events already')
 }
 
-type Resource = 'events' | ((operations: Operations) => unknown)
+type Resource = 'events' | 'explain' | ((operations: Operations) => unknown)
 
 const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ['/v1/status', operations => operations.status()],
@@ -87,8 +89,14 @@ const RESOURCES: ReadonlyMap<string, Resource> = new Map<string, Resource>([
   ['/v1/certs', operations => operations.certs.rows()],
   ['/v1/config', operations => operations.config()],
   ['/v1/history', operations => operations.history()],
+  ['/v1/explain', 'explain'],
   ['/v1/events', 'events'],
 ])
+
+function splitQuery(url: string): [path: string, query: string] {
+  const mark = url.indexOf('?')
+  return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)]
+}
 
 // A page that a rebound name points here sends that name as Host, and such a name has a dot.
 function whyForbidden(request: IncomingMessage): string | null {
@@ -113,8 +121,14 @@ async function act(
   }
   const body = await readBody(request)
   if (body === null) return failTooLarge(response)
-  const outcome = await action(operations, body)
-  if ('answer' in outcome) return reply(response, 200, outcome.answer)
+  respond(response, await action(operations, body))
+}
+
+function respond(response: ServerResponse, outcome: Outcome<unknown>): void {
+  if ('answer' in outcome) {
+    reply(response, 200, outcome.answer)
+    return
+  }
   const {status, code, message} = outcome.refused
   fail(response, status, code, message)
 }

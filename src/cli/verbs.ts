@@ -62,9 +62,11 @@ export const VERBS: readonly Verb[] = [
     operands: '[METHOD] URL',
     arity: [1, 2],
     summary: 'who takes this URL, why the others lost, and what is forwarded',
-    details: 'Decides offline, with the router that the daemon uses. METHOD is GET unless given.',
+    details:
+      'Decides offline, with the router that the daemon uses. METHOD is GET unless given. With --live the daemon answers for\nwhat it serves at this moment: its instances with their states, which one would get the request (*), which ones may (?)\nand why not the others (-).',
     flags: [
       AT,
+      {name: 'live', summary: 'ask the daemon; exit 4 when there is none'},
       {name: 'header', short: 'H', value: 'K:V', summary: 'a request header; may be repeated'},
       {name: 'client-ip', value: 'IP', summary: 'address of the client, which decides between the parts of a split'},
     ],

@@ -15,6 +15,8 @@ export type InstanceWatch = {
   serve(snapshot: Pick<Snapshot, 'pools' | 'instances'>): void
   /** Every instance, as it is now. */
   observeAll(): Change[]
+  /** Those of one pool. */
+  observePool(key: string): Change[]
   /** RFC 3339; null when it was up from the first look on. */
   lastChangeOf(member: string): string | null
   /** Pools without a usable instance, by key. Of a large configuration as of the last look. */
@@ -93,6 +95,7 @@ export function createInstanceWatch({clock, observe, onChange}: InstanceWatchPar
       forgetOthers(without, () => pools)
     },
     observeAll: () => pools.flatMap(observePool),
+    observePool: key => pools.filter(pool => pool.key === key).flatMap(observePool),
     lastChangeOf(member) {
       const since = noted.get(member)
       return since === undefined ? null : new Date(since.sinceMs).toISOString()

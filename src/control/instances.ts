@@ -6,6 +6,7 @@ import type {
   DrainAnswer,
   EventBody,
   InstanceRow,
+  Lease,
   Outcome,
   Refused,
   ServiceRow,
@@ -37,6 +38,8 @@ export type Instances = {
   setPool(pool: Pool, instances: readonly Instance[]): Promise<void>
   services(): ServiceRow[]
   instances(): InstanceRow[]
+  /** The members of one pool, by their keys. */
+  inPool(pool: string): ReadonlyMap<string, PoolMember>
   drain(id: string, wish: LeaseWish): Promise<Outcome<DrainAnswer>>
   undrain(id: string): Promise<Outcome<UndrainAnswer>>
   /** Resolves when every worker goes by the weight. */
@@ -47,6 +50,14 @@ export type Instances = {
   /** What operators have changed, and that it is not what the configuration says; null for nothing. */
   drift(): Condition | null
   close(): Promise<void>
+}
+
+export type PoolMember = {
+  readonly row: InstanceRow
+  /** Would it be picked for a request? */
+  readonly isUsable: boolean
+  /** Its drain; null: none. */
+  readonly lease: Lease | null
 }
 
 export type InstancesParts = {
@@ -195,6 +206,14 @@ export function createInstances({state, clock, log, plane, verdictOf, onChange}:
       })
     },
     instances: () => watch.observeAll().map(rowOf),
+    inPool(key) {
+      const members = new Map<string, PoolMember>()
+      for (const change of watch.observePool(key)) {
+        const [{member}, {isUsable}] = change
+        members.set(member.key, {row: rowOf(change), isUsable, lease: overrides.drainOf(member.id)})
+      }
+      return members
+    },
     async drain(id, wish) {
       const all = listMembers(served)
       const listed = all.find(({member}) => member.id === id)

@@ -24,7 +24,7 @@ export function createOperations(
   uptimeMs: () => number,
   metrics: () => string | null,
   traffic: () => Traffic,
-): Operations & {tell(event: EventBody | null): void} {
+): Omit<Operations, 'explain'> & {tell(event: EventBody | null): void} {
   const subscribers = new Set<(event: EventBody) => void>()
   const status = (): Status => {
     const {sync, revision, ...view} = reconciler.view()

@@ -21,7 +21,7 @@ import type {ReloadResult} from './reloads.ts'
 import type {ReadSet, Source, Trigger} from './source.ts'
 import {createStanding, type View} from './standing.ts'
 import {recover, StartRefused} from './start.ts'
-import {createSwitchableSource} from './switchable-source.ts'
+import type {SwitchableSource} from './switchable-source.ts'
 import type {Counters} from './traffic.ts'
 import {createTurns} from './turns.ts'
 import {
@@ -64,7 +64,7 @@ export type ReconcilerParts = HandOverParts & {
   readonly state: string
   /** Those in force. */
   readonly settings: () => ReconcilerSettings
-  readonly source: Source
+  readonly source: SwitchableSource
   readonly clock: Clock
   readonly log: Log
   /** Is told of every set that was judged. */
@@ -81,7 +81,7 @@ const AGAIN_MS = {changing: 1_000, state: 10_000, failed: 5_000, unreadable: 10_
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const {state, settings, clock, log, onJudged = () => {}} = parts
-  const source = createSwitchableSource(parts.source)
+  const {source} = parts
   const lastGood = parts.lastGood ?? createLastGood(state, clock)
   const judge = createJudge(source, settings)
   const guard = createGuard({source, judge, lastGood, allowEmpty: () => settings().git.allowEmpty, log})

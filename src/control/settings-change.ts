@@ -22,6 +22,7 @@ export type SettingsChangeParts = {
   /** The bounds for clients, and where lines of the access log go; each resolves when every worker goes by them. */
   readonly setEdge: (settings: Settings) => Promise<void>
   readonly setAccess: (access: Settings['log']['access']) => Promise<void>
+  readonly setTracing: (tracing: Settings['tracing']) => void
   readonly adjustLog: (log: Settings['log']) => void
 }
 
@@ -46,6 +47,7 @@ export function createSettingsChange(parts: SettingsChangeParts): SettingsChange
       await putWebhook()
       if (isOther(edgeOf)) await parts.setEdge(next)
       if (hasOtherAccess) await parts.setAccess(access)
+      if (isOther(({document}) => document.tracing)) parts.setTracing(next.tracing)
       if (isOther(({permit}) => permit.denyTargets)) parts.resolver.setDenied(next.permit.denyTargets)
       if (isOther(({document}) => document.acme)) await parts.certificates.setScheduler(parts.schedulingOf(next))
       if (source !== null || isOther(rulesOf)) await parts.reconciler.adopt(source)

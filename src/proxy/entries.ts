@@ -1,5 +1,6 @@
 // What a table holds: routes, pools and members, ready to be served. Flat records of one shape each, for the request path.
 
+import {createRing, type Ring} from '../router/ring.ts'
 import {answersRecord} from '../scoreboard/answers.ts'
 import type {CircuitRule} from '../scoreboard/circuit.ts'
 import {memberRecord} from '../scoreboard/member.ts'
@@ -20,7 +21,6 @@ import {createLoads, type Loads} from './least.ts'
 import type {WireMember, WirePool, WireRoute} from './messages.ts'
 import type {Origin} from './origin.ts'
 import type {RetryBudget} from './retry-budget.ts'
-import {createRing, type Ring} from './ring.ts'
 import {createStickyCookie, type StickyCookie} from './sticky.ts'
 import type {Ticks} from './ticks.ts'
 import type {WaitQueue} from './wait-queue.ts'
@@ -117,7 +117,7 @@ export class PoolEntry {
   states: Int32Array = ALONE
   at = 0
   own = 0
-  #ring: Ring | null = null
+  #ring: Ring<MemberEntry> | null = null
   #loads: Loads | null = null
   #cookie: StickyCookie | null = null
 
@@ -167,8 +167,8 @@ export class PoolEntry {
   }
 
   /** Made when it is first asked for: most pools do not hash. */
-  ring(): Ring {
-    this.#ring ??= createRing(this.primaries)
+  ring(): Ring<MemberEntry> {
+    this.#ring ??= createRing(this.primaries, ({origin}) => origin.key)
     return this.#ring
   }
 

@@ -2,6 +2,7 @@
 // A member that has as many requests under way as it may is usable but has no room; see wait-queue.ts.
 
 import {hashOf} from '../base/hash.ts'
+import {nextOnRing} from '../router/ring.ts'
 import {DOWN, DRAINED, EJECTED, GATE, readmit} from '../scoreboard/member.ts'
 import {TURN} from '../scoreboard/pool.ts'
 import {mayPass} from './circuit.ts'
@@ -11,7 +12,6 @@ import type {FailureCode} from './failure.ts'
 import {hashKey} from './hash-key.ts'
 import type {RequestHead} from './http1/request-head.ts'
 import {pickLeast} from './least.ts'
-import {nextOnRing} from './ring.ts'
 import {isWarm, shareOf} from './slow-start.ts'
 import {stickTo} from './sticky.ts'
 

@@ -22,7 +22,7 @@ import {
   TURNED_AWAY,
 } from '../scoreboard/gauges.ts'
 import {beginSlowStart, DOWN, DRAINED, ejectedFor, GATE, memberRecord, setGate} from '../scoreboard/member.ts'
-import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED} from '../scoreboard/pool.ts'
+import {CIRCUIT, CLOSED, forgetInPools, OPEN, poolRecord, QUEUED, TURN} from '../scoreboard/pool.ts'
 import {recordOf, segmentOf} from '../scoreboard/segment.ts'
 import {createTally} from '../scoreboard/tally.ts'
 import {sharedNow} from '../scoreboard/time.ts'
@@ -202,12 +202,13 @@ function memberStates(board: Board, member: string): {states: Int32Array; at: nu
 function poolState(board: Board, pool: string): PoolState {
   const slot = board.find(pool)
   const segment = slot === undefined ? undefined : board.segments()[segmentOf(slot)]
-  if (slot === undefined || !segment) return {circuit: 'closed', queued: 0}
+  if (slot === undefined || !segment) return {circuit: 'closed', queued: 0, turn: 0}
   const states = new Int32Array(segment)
   const at = poolRecord(recordOf(slot), 0)
   const circuit = states[at + CIRCUIT]
   return {
     circuit: circuit === CLOSED ? 'closed' : circuit === OPEN ? 'open' : 'half-open',
     queued: states[at + QUEUED] ?? 0,
+    turn: (states[at + TURN] ?? 0) >>> 0,
   }
 }

@@ -1,8 +1,7 @@
-// Keeps a client at its instance with a cookie. Its value is made of what operators call the member, so that every worker,
-// the next snapshot and the next daemon know it; it says nothing to anybody else. The cookie is set when the client did not
-// bring the one of the member that answers. Instances get it like every other cookie.
+// Keeps a client at its instance with a cookie. It is set when the client did not bring the one of the member that answers.
+// Instances get it like every other cookie.
 
-import {createHash} from 'node:crypto'
+import {stickyValue} from '../router/sticky-value.ts'
 import type {Sticky} from '../snapshot/snapshot.ts'
 import type {MemberEntry} from './entries.ts'
 import type {Exchange} from './exchange.ts'
@@ -20,12 +19,9 @@ export type StickyCookie = {
   readonly attributes: string
 }
 
-/** Hex digits of a value: 64 bits tell the members of a pool from each other. */
-const VALUE_CHARS = 16
-
 /** The cookie of a pool with these members. */
 export function createStickyCookie(sticky: Sticky, members: readonly MemberEntry[]): StickyCookie {
-  const values = new Map(members.map(member => [member, valueFor(member.id)]))
+  const values = new Map(members.map(member => [member, stickyValue(member.id)]))
   const open = [...values].filter(([member]) => !member.isDown)
   const byValue = new Map(open.map(([member, value]) => [value, member]))
   return {name: sticky.cookie, members, byValue, values, attributes: attributesOf(sticky)}
@@ -48,10 +44,6 @@ export function stickyField({member, sticky, stuckTo, requestHead}: Exchange): s
 }
 
 // ---
-
-function valueFor(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, VALUE_CHARS)
-}
 
 function attributesOf({ttlMs, domain, path}: Sticky): string {
   const age = ttlMs === 0 ? '' : `; Max-Age=${Math.ceil(ttlMs / 1000)}`

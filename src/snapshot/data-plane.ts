@@ -90,6 +90,8 @@ export type PoolState = {
   readonly circuit: 'closed' | 'open' | 'half-open'
   /** Requests that wait for a place at an instance. */
   readonly queued: number
+  /** Where its rotation goes on, of all workers together. */
+  readonly turn: number
 }
 
 export type Counted = {

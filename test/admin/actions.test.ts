@@ -27,6 +27,7 @@ async function serverIn(folder: Folder): Promise<{socket: string; asked: unknown
     certs: NO_CERTS,
     config: never,
     history: never,
+    explain: never,
     sync: never,
     confirm: never,
     resume: never,

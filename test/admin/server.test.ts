@@ -339,6 +339,7 @@ const quiet: Operations = {
   unweigh: async id => ({answer: {id, lifted: null}}),
   config: () => ({revision: null, settings: {}, config: {}}),
   history: () => [],
+  explain: async () => ({refused: {status: 503, code: 'not-serving', message: ''}}),
   sync: async () => STATUS,
   suspend: async wish => ({answer: {since: '', ...wish}}),
   resume: async () => ({answer: {suspension: null, quarantine: [], left: []}}),

@@ -10,6 +10,7 @@ import type {SettingsOwner} from '../../src/control/config/types.ts'
 import {createLastGood} from '../../src/control/gitops/last-good.ts'
 import {createReconciler, type Reconciler, type ReconcilerParts} from '../../src/control/reconcile.ts'
 import {StartRefused} from '../../src/control/start.ts'
+import {createSwitchableSource} from '../../src/control/switchable-source.ts'
 import {createWorktreeSource, type WorktreeParts} from '../../src/control/worktree-source.ts'
 import type {Snapshot} from '../../src/snapshot/snapshot.ts'
 import {createFakeClock, type FakeClock} from '../helpers/clock.ts'
@@ -618,7 +619,7 @@ async function serving(
       owners,
       forward: {forwarded: false, via: false, requestId: false, traceparent: false},
     }),
-    source,
+    source: createSwitchableSource(source),
     clock: systemClock,
     log,
     plane: {apply: async snapshot => void applied.push(snapshot)},

@@ -5,6 +5,7 @@ import type {Fields, Level, Log} from '../../src/base/log.ts'
 import {loadSettings} from '../../src/control/config/settings.ts'
 import {createSource} from '../../src/control/create-source.ts'
 import {createReconciler, type Reconciler} from '../../src/control/reconcile.ts'
+import {createSwitchableSource} from '../../src/control/switchable-source.ts'
 import type {Snapshot} from '../../src/snapshot/snapshot.ts'
 import type {Folder} from './folder.ts'
 
@@ -35,7 +36,7 @@ export async function serving(folder: Folder, yaml: string, clock: Clock = syste
   const reconciler = createReconciler({
     state: settings.state,
     settings: () => settings,
-    source: await createSource(settings, {clock, log, rescanMs: 200}),
+    source: createSwitchableSource(await createSource(settings, {clock, log, rescanMs: 200})),
     clock,
     log,
     plane: {apply: async snapshot => void applied.push(snapshot)},

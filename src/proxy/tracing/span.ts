@@ -63,7 +63,7 @@ export function clientSpan(trace: Trace, exchange: Exchange, member: MemberEntry
       number('http.response.status_code', status) +
       text('error.type', failure) +
       text('network.peer.address', trace.peer || (origin.addresses[0] ?? '')) +
-      text('network.protocol.version', origin.protocol === 'http2' ? '2' : '1.1') +
+      text('network.protocol.version', origin.http2 === null ? '1.1' : '2') +
       text('routesd.service', pool.name) +
       text('routesd.instance', id) +
       (trace.isCopy ? MIRROR : ''),
