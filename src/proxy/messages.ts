@@ -4,6 +4,7 @@
 import type {Address} from '../base/address.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {ForwardHeaders, Host, Instance, Member, Pool, Route, ServiceRoute} from '../snapshot/snapshot.ts'
+import type {SpanChunk} from '../snapshot/spans.ts'
 import type {AccessLogOptions} from './access-log.ts'
 import type {Edge} from './edge.ts'
 import type {TicketKeys} from './tls/certificates.ts'
@@ -80,8 +81,8 @@ export type FromWorker =
   | {readonly kind: 'unusable'; readonly certificate: string; readonly why: string}
   /** Whole lines of the access log, for stdout; answered with 'logged'. */
   | {readonly kind: 'log'; readonly lines: string}
-  /** Spans, each as JSON, and how many more there was no room for; answered with 'spansTaken'. */
-  | {readonly kind: 'spans'; readonly spans: readonly string[]; readonly dropped: number}
+  /** Spans, and how many more there was no room for; answered with 'spansTaken'. */
+  | {readonly kind: 'spans'; readonly spans: SpanChunk; readonly dropped: number}
 
 /** Where requests are taken, and how they are matched there: by host and prefix, or by the slug of a service. */
 export type Listener = {readonly kind: 'http' | 'https' | 'service'; readonly address: Address}

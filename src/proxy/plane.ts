@@ -9,6 +9,7 @@ import {withPool} from '../router/with-pool.ts'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {DataPlane, Listeners, Resolved, WorkerStats} from '../snapshot/data-plane.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
+import type {SpanChunk} from '../snapshot/spans.ts'
 import type {AccessLogOptions} from './access-log.ts'
 import {assertFree, listenError} from './assert-free.ts'
 import {type Changes, changesBetween} from './changes.ts'
@@ -35,8 +36,8 @@ export type PlaneOptions = {
   readonly access?: AccessLogOptions | null
   /** Gets lines of the access log that are for stdout; `taken` asks for the next ones. */
   readonly onLines?: (lines: string, taken: () => void) => void
-  /** Gets spans, each as OTLP writes it in JSON, and how many more a worker had no room for. */
-  readonly onSpans?: (spans: readonly string[], dropped: number) => void
+  /** Gets spans, and how many more a worker had no room for. */
+  readonly onSpans?: (spans: SpanChunk, dropped: number) => void
 }
 
 /** The first replacement comes at once, the next ones after 100 ms, 200 ms, … at most this. */

@@ -3,6 +3,7 @@
 import {Worker} from 'node:worker_threads'
 import type {Certificate, ChallengeAnswer} from '../snapshot/certificate.ts'
 import type {Instance, Pool, Snapshot} from '../snapshot/snapshot.ts'
+import type {SpanChunk} from '../snapshot/spans.ts'
 import type {AccessLogOptions} from './access-log.ts'
 import {CHANGES_MAX, type Changes, countChanges} from './changes.ts'
 import type {Edge} from './edge.ts'
@@ -57,7 +58,7 @@ export function startWorker(
   onExit: (error: Error | null) => void,
   onUnusable: (certificate: string, why: string) => void,
   onLines: (lines: string, taken: () => void) => void,
-  onSpans: (spans: readonly string[], dropped: number) => void,
+  onSpans: (spans: SpanChunk, dropped: number) => void,
 ): WorkerThread {
   const worker = new Worker(ENTRY, {workerData: start})
   const sentSegments = {routes: 0, answers: 0, instances: 0, pools: 0, members: 0}

@@ -4,6 +4,7 @@ import type {Server} from 'node:net'
 import {parentPort, workerData} from 'node:worker_threads'
 import {createHostIndex} from '../router/host-index.ts'
 import type {Certificate} from '../snapshot/certificate.ts'
+import type {SpanChunk} from '../snapshot/spans.ts'
 import type {AccessLogOptions} from './access-log.ts'
 import {createChallenges} from './challenge.ts'
 import {listen} from './listener.ts'
@@ -23,7 +24,7 @@ const TRIM_TICKS = 10
 
 const start = workerData as WorkerStart
 const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
-const spans = createSpanBuffer((batch, dropped) => say({kind: 'spans', spans: batch, dropped}))
+const spans = createSpanBuffer(saySpans)
 const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
@@ -47,6 +48,11 @@ say({kind: 'started'})
 
 function say(message: FromWorker): void {
   parentPort?.postMessage(message)
+}
+
+function saySpans(chunk: SpanChunk, dropped: number): void {
+  const message: FromWorker = {kind: 'spans', spans: chunk, dropped}
+  parentPort?.postMessage(message, [chunk.bytes.buffer, chunk.ends.buffer])
 }
 
 async function receive(message: ToWorker): Promise<void> {

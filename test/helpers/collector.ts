@@ -4,6 +4,7 @@
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 import type {AddressInfo} from 'node:net'
 import type {Scope} from '../../src/base/scope.ts'
+import type {SpanChunk} from '../../src/snapshot/spans.ts'
 
 export type Span = {
   readonly traceId: string
@@ -89,12 +90,17 @@ export async function collectorOf(scope: Scope, port = 0): Promise<Collector> {
   }
 }
 
-/** A span as a worker writes it; throws when it is none. */
-export function spanOf(json: string): Span {
-  const violations: string[] = []
-  const span = readSpan(JSON.parse(json), 'span', violations)
-  if (violations.length > 0) throw new Error(violations.join('\n'))
-  return span
+/** Spans as a worker hands them over; throws when one of them is none. */
+export function spansIn({bytes, ends}: SpanChunk): Span[] {
+  const text = Buffer.from(bytes).toString('latin1')
+  return [...ends].map((end, at) => {
+    const violations: string[] = []
+    const json = text.slice(at === 0 ? 0 : (ends[at - 1] ?? 0) + 1, end)
+    if (/[^\0-\x7f]/.test(json)) violations.push(`not ASCII: ${json}`)
+    const span = readSpan(JSON.parse(json), 'span', violations)
+    if (violations.length > 0) throw new Error(violations.join('\n'))
+    return span
+  })
 }
 
 // ---

@@ -16,6 +16,7 @@ import type {
   Timeouts,
   UpstreamTls,
 } from '../../src/snapshot/snapshot.ts'
+import type {SpanChunk} from '../../src/snapshot/spans.ts'
 
 export type Proxy = {
   readonly port: number
@@ -36,7 +37,7 @@ export type ProxyOptions = {
   readonly onLines?: (lines: string, taken: () => void) => void
   /** Share of the traces that begin here and get spans. */
   readonly sampling?: number
-  readonly onSpans?: (spans: readonly string[], dropped: number) => void
+  readonly onSpans?: (spans: SpanChunk, dropped: number) => void
 }
 
 export type SnapshotOptions = {

@@ -3,10 +3,11 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {Scope} from '../../src/base/scope.ts'
+import type {SpanChunk} from '../../src/snapshot/spans.ts'
 import {authorityOf} from '../helpers/authority.ts'
 import {hasOpenssl} from '../helpers/certificates.ts'
 import {clientOf, exchange} from '../helpers/client.ts'
-import {type Span, spanOf} from '../helpers/collector.ts'
+import {type Span, spansIn} from '../helpers/collector.ts'
 import {ask, http2To} from '../helpers/http2-client.ts'
 import {OK, originOf} from '../helpers/origin.ts'
 import {type ProxyOptions, proxyServing, type Proxy as ServedProxy} from '../helpers/proxy.ts'
@@ -290,7 +291,7 @@ test(
     const {port} = await traced(scope, '- {id: x.localhost, respond: {status: 204}}', {
       workers: 1,
       onSpans(spans, dropped) {
-        batches.push(spans.length)
+        batches.push(spans.ends.length)
         drops.push(dropped)
         // For the first message only: the worker goes on meanwhile.
         if (batches.length === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500)
@@ -330,7 +331,7 @@ type Traced = ServedProxy & {
 async function traced(scope: Scope, yaml: string, options: ProxyOptions = {}): Promise<Traced> {
   const all: Span[] = []
   const snapshot = compiled({'a.yaml': yaml}, {forward: {traceparent: true}})
-  const onSpans = (spans: readonly string[]) => void all.push(...spans.map(spanOf))
+  const onSpans = (spans: SpanChunk) => void all.push(...spansIn(spans))
   const proxy = await proxyServing(scope, snapshot, {sampling: 1, onSpans, ...options})
   let asked = 0
   return {

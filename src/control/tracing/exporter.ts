@@ -5,6 +5,7 @@ import {Agent as HttpAgent} from 'node:http'
 import {Agent as HttpsAgent} from 'node:https'
 import type {Clock} from '../../base/clock.ts'
 import type {Log} from '../../base/log.ts'
+import type {SpanChunk} from '../../snapshot/spans.ts'
 import {type Collector, type Delivery, postSpans} from './post-spans.ts'
 
 /** What has become of spans; grows only. */
@@ -33,10 +34,13 @@ export type ExporterParts = {
 }
 
 export type Exporter = {
-  take(spans: readonly string[]): void
+  take(spans: SpanChunk): void
   /** Sends what is left, in FLUSH_MS at the most. */
   close(): Promise<void>
 }
+
+/** Spans that travel together. */
+type Piece = {readonly bytes: Uint8Array; readonly count: number}
 
 /** Spans in one request, and how long the first of them waits for the others. */
 const BATCH = 512
@@ -58,7 +62,8 @@ export function createExporter(parts: ExporterParts): Exporter {
   const isHttps = collector.url.startsWith('https:')
   const agent = isHttps ? new HttpsAgent(CONNECTION) : new HttpAgent(CONNECTION)
   const ending = new AbortController()
-  let waiting: string[] = []
+  let waiting: Piece[] = []
+  let count = 0
   let sending: Promise<void> | null = null
   let cancelTimer: (() => void) | null = null
   let isClosing = false
@@ -67,8 +72,8 @@ export function createExporter(parts: ExporterParts): Exporter {
 
   // A batch that is full goes at once, any other one when its first span has waited for long enough.
   function schedule(): void {
-    if (sending !== null || isClosing || waiting.length === 0) return
-    if (waiting.length >= BATCH) {
+    if (sending !== null || isClosing || count === 0) return
+    if (count >= BATCH) {
       cancelTimer?.()
       fire()
     } else {
@@ -84,14 +89,20 @@ export function createExporter(parts: ExporterParts): Exporter {
     })
   }
 
-  function takeBatch(): readonly string[] {
-    const batch = waiting.slice(0, BATCH)
-    waiting = waiting.slice(BATCH)
-    return batch
+  function takeBatch(): readonly Piece[] {
+    let [pieces, spans] = [0, 0]
+    for (const piece of waiting) {
+      if (spans + piece.count > BATCH) break
+      spans += piece.count
+      pieces++
+    }
+    count -= spans
+    return waiting.splice(0, pieces)
   }
 
-  async function deliver(batch: readonly string[]): Promise<void> {
+  async function deliver(batch: readonly Piece[]): Promise<void> {
     const body = requestOf(parts, batch)
+    const spans = batch.reduce((sum, piece) => sum + piece.count, 0)
     for (let tries = 1; ; tries++) {
       const delivery = await postSpans(collector, body, {agent, signal: ending.signal, clock, userAgent})
       if (delivery.kind === 'later' && tries < TRIES && !isClosing) {
@@ -101,7 +112,7 @@ export function createExporter(parts: ExporterParts): Exporter {
           continue
         }
       }
-      settle(delivery, batch.length)
+      settle(delivery, spans)
       return
     }
   }
@@ -137,9 +148,10 @@ export function createExporter(parts: ExporterParts): Exporter {
 
   return {
     take(spans) {
-      const room = Math.max(0, WAITING_MAX - waiting.length)
-      counts.dropped += Math.max(0, spans.length - room)
-      waiting.push(...spans.slice(0, room))
+      const taken = Math.min(spans.ends.length, WAITING_MAX - count)
+      counts.dropped += spans.ends.length - taken
+      count += taken
+      waiting.push(...piecesOf(spans, taken))
       schedule()
     },
     async close() {
@@ -149,8 +161,9 @@ export function createExporter(parts: ExporterParts): Exporter {
       const cancelLimit = clock.after(FLUSH_MS, () => ending.abort())
       stopWaiting()
       await sending
-      while (waiting.length > 0 && !ending.signal.aborted) await deliver(takeBatch())
-      counts.dropped += waiting.length
+      while (count > 0 && !ending.signal.aborted) await deliver(takeBatch())
+      counts.dropped += count
+      count = 0
       waiting = []
       cancelLimit()
       agent.destroy()
@@ -164,8 +177,23 @@ export function createExporter(parts: ExporterParts): Exporter {
 const CONNECTION = {keepAlive: true, maxSockets: 1}
 
 // ExportTraceServiceRequest
-function requestOf({resource, scope}: ExporterParts, spans: readonly string[]): string {
-  return `{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":${scope},"spans":[${spans.join(',')}]}]}]}`
+function requestOf({resource, scope}: ExporterParts, pieces: readonly Piece[]): Buffer {
+  const head = Buffer.from(`{"resourceSpans":[{"resource":${resource},"scopeSpans":[{"scope":${scope},"spans":[`)
+  const spans = pieces.flatMap(({bytes}, at) => (at === 0 ? [bytes] : [COMMA, bytes]))
+  return Buffer.concat([head, ...spans, Buffer.from(']}]}]}')])
+}
+
+const COMMA = Buffer.from(',')
+
+// The first `taken` spans of a chunk, in pieces that fit in a batch.
+function piecesOf({bytes, ends}: SpanChunk, taken: number): Piece[] {
+  const pieces: Piece[] = []
+  for (let from = 0; from < taken; from += BATCH) {
+    const to = Math.min(from + BATCH, taken)
+    const start = from === 0 ? 0 : (ends[from - 1] ?? 0) + 1
+    pieces.push({bytes: bytes.subarray(start, ends[to - 1]), count: to - from})
+  }
+  return pieces
 }
 
 // Half of it is chance, so that many proxies do not come back together. null: for longer than anybody keeps a batch.

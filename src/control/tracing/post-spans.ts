@@ -27,14 +27,14 @@ const ANSWER_MAX = 64 << 10
 /** Never rejects. Redirects are not followed: nobody has permitted where they lead. */
 export async function postSpans(
   collector: Collector,
-  body: string,
+  body: Buffer,
   {agent, signal, clock, userAgent}: {agent: Agent; signal: AbortSignal; clock: Clock; userAgent: string},
 ): Promise<Delivery> {
   try {
     const headers = {
       ...(await collector.readHeaders()),
       'content-type': 'application/json',
-      'content-length': String(Buffer.byteLength(body)),
+      'content-length': String(body.length),
       'user-agent': userAgent,
     }
     const limit = AbortSignal.any([signal, AbortSignal.timeout(collector.timeoutMs)])
@@ -58,7 +58,7 @@ const TRANSIENT: ReadonlySet<number> = new Set([429, 502, 503, 504])
 function exchange(
   url: string,
   options: {method: string; headers: Record<string, string>; agent: Agent; signal: AbortSignal},
-  body: string,
+  body: Buffer,
 ): Promise<{response: IncomingMessage; text: string}> {
   const {promise, resolve, reject} = Promise.withResolvers<{response: IncomingMessage; text: string}>()
   const call = url.startsWith('https:') ? requestHttps(url, options) : requestHttp(url, options)

@@ -4,6 +4,7 @@ import {randomUUID} from 'node:crypto'
 import {hostname} from 'node:os'
 import type {Clock} from '../../base/clock.ts'
 import type {Log} from '../../base/log.ts'
+import type {SpanChunk} from '../../snapshot/spans.ts'
 import {createExporter, type Exporter, type SpanCounts} from './exporter.ts'
 import type {Collector} from './post-spans.ts'
 
@@ -15,8 +16,8 @@ export type TracingWish = Collector & {
 export type Tracing = {
   /** Sends spans there from now on; those before go where they were to go. null: nowhere. */
   use(wish: TracingWish | null): void
-  /** Takes spans, each as JSON, and how many more a worker had no room for. */
-  take(spans: readonly string[], dropped: number): void
+  /** Takes spans, and how many more a worker had no room for. */
+  take(spans: SpanChunk, dropped: number): void
   counts(): Readonly<SpanCounts>
   /** Sends what is left, within a few seconds. */
   close(): Promise<void>
@@ -67,7 +68,7 @@ export function createTracing({clock, log, version, random = Math.random}: Traci
     },
     take(spans, dropped) {
       counts.dropped += dropped
-      if (exporter === null) counts.dropped += spans.length
+      if (exporter === null) counts.dropped += spans.ends.length
       else exporter.take(spans)
     },
     counts: () => counts,

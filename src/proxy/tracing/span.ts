@@ -1,6 +1,6 @@
 // Spans as OTLP writes them in JSON (opentelemetry/proto/trace/v1/trace.proto; ids in hex, 64-bit numbers as texts), with the
-// stable semantic conventions for HTTP. Queries are left out: they carry tokens. A span is made once, at its end, and is
-// text from then on: whoever passes it on need not look into it.
+// stable semantic conventions for HTTP. Queries are left out: they carry tokens. A span is made once, at its end, as ASCII:
+// whoever passes it on need not look into it.
 
 import {normalizeHost} from '../../router/host.ts'
 import type {MemberEntry} from '../entries.ts'
@@ -145,7 +145,10 @@ function quote(value: string): string {
   const cut = value.length > TEXT_MAX ? value.slice(0, TEXT_MAX) : value
   if (PLAIN.test(cut)) return `"${cut}"`
   const decoded = Buffer.from(cut, 'latin1').toString('utf8')
-  return JSON.stringify(decoded.includes('\ufffd') ? cut : decoded)
+  return JSON.stringify(decoded.includes('\ufffd') ? cut : decoded).replace(
+    /[^\0-\x7f]/g,
+    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 const PLAIN = /^[ !#-[\]-~]*$/

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import {silentLog} from '../../../src/base/log.ts'
 import type {Scope} from '../../../src/base/scope.ts'
 import {createTracing, type Tracing, type TracingWish} from '../../../src/control/tracing/tracing.ts'
+import type {SpanChunk} from '../../../src/snapshot/spans.ts'
 import {createFakeClock, type FakeClock} from '../../helpers/clock.ts'
 import {type Answer, type Collector, collectorOf} from '../../helpers/collector.ts'
 import {scoped} from '../../helpers/scoped.ts'
@@ -242,9 +243,13 @@ async function passWait(clock: FakeClock, ms: number): Promise<void> {
   await clock.advance(1)
 }
 
-function spans(count: number): string[] {
-  const span = (at: number) =>
-    `{"traceId":"${'a'.repeat(32)}","spanId":"${String(at + 1).padStart(16, '0')}","flags":257,"name":"GET","kind":2,` +
-    '"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000001000","attributes":[]}'
-  return Array.from({length: count}, (_, at) => span(at))
+function spans(count: number): SpanChunk {
+  const texts = Array.from({length: count}, (_, at) => {
+    const id = String(at + 1).padStart(16, '0')
+    const times = '"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000001000"'
+    return `{"traceId":"${'a'.repeat(32)}","spanId":"${id}","flags":257,"name":"GET","kind":2,${times},"attributes":[]}`
+  })
+  const ends: number[] = []
+  for (const text of texts) ends.push((ends.at(-1) ?? -1) + 1 + text.length)
+  return {bytes: new Uint8Array(Buffer.from(texts.join(','))), ends: Uint32Array.from(ends)}
 }
