@@ -16,7 +16,7 @@ import {replaceMembers} from './regroup.ts'
 import {buildTable, hasMember, isSameRoute, type Table, type TableBuilder} from './table.ts'
 import {Thread} from './thread.ts'
 import {TICK_MS} from './ticks.ts'
-import {createSpanBuffer} from './tracing/span-buffer.ts'
+import {createSpanBuffer, type SpanBuffer} from './tracing/span-buffer.ts'
 import {createWorkerGauges} from './worker-gauges.ts'
 
 /** Idle connections to instances are looked through every so many ticks. */
@@ -24,13 +24,20 @@ const TRIM_TICKS = 10
 
 const start = workerData as WorkerStart
 const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
+<<<<<<< HEAD
 const spans = createSpanBuffer(saySpans)
+=======
+const accessLog = start.access && openAccessLog(start.access, thread.gauges, lines => say({kind: 'log', lines}))
+thread.access = accessLog?.log ?? null
+>>>>>>> 4f1c8a4 (Workers make room for spans when tracing is on; what spans cost is written down)
 const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
 let builder: TableBuilder | TablePatch | null = null
 /** Pools that get other members with the next table. */
 let regrouped: readonly WirePool[] = []
+/** Made when the first request may have spans. */
+let spans: SpanBuffer | null = null
 let ticks = 0
 let isLeaving = false
 /** Access logs whose lines went to the main thread, in the order in which it takes them. */
@@ -53,6 +60,13 @@ function say(message: FromWorker): void {
 function saySpans(chunk: SpanChunk, dropped: number): void {
   const message: FromWorker = {kind: 'spans', spans: chunk, dropped}
   parentPort?.postMessage(message, [chunk.bytes.buffer, chunk.ends.buffer])
+}
+
+function trace(sample: number | null): void {
+  thread.tracer = null
+  if (sample === null) return
+  spans ??= createSpanBuffer(saySpans)
+  thread.tracer = {sample, spans}
 }
 
 async function receive(message: ToWorker): Promise<void> {
@@ -130,10 +144,10 @@ async function receive(message: ToWorker): Promise<void> {
       setAccess(message.access)
       return say({kind: 'done'})
     case 'sampling':
-      thread.tracer = message.sample === null ? null : {sample: message.sample, spans}
+      trace(message.sample)
       return
     case 'spansTaken':
-      return spans.taken()
+      return spans?.taken()
   }
 }
 
@@ -199,7 +213,7 @@ function openAccess(options: AccessLogOptions): OpenAccessLog {
 function tick(): void {
   thread.ticks.tick()
   thread.access?.tick()
-  spans.flush()
+  spans?.flush()
   noteGauges()
   if (++ticks % TRIM_TICKS !== 0) return
   for (const origin of thread.live.origins.values()) origin.trim(thread.ticks.nowMs)
@@ -234,6 +248,12 @@ function cutOff(): void {
 function leave(): void {
   if (isLeaving) return
   isLeaving = true
+<<<<<<< HEAD
   spans.end()
   void Promise.all([endings, thread.access?.end()]).then(() => say({kind: 'drained'}))
+=======
+  spans?.end()
+  if (thread.access === null) say({kind: 'drained'})
+  else void thread.access.end().then(() => say({kind: 'drained'}))
+>>>>>>> 4f1c8a4 (Workers make room for spans when tracing is on; what spans cost is written down)
 }

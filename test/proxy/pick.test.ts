@@ -62,7 +62,7 @@ function poolOf(balance: Balance, given: readonly Given[], {slowStartMs = 0, max
   const entry = new PoolEntry(pool, members, place)
   const ask = (i: number) => {
     const client = {isTrusted: false, address: `10.1.${i >> 8}.${i & 255}`} as unknown as ClientConnection
-    const exchange = {client} as unknown as Exchange
+    const exchange = {client, trace: null} as unknown as Exchange
     return {exchange, member: pick(entry, exchange, new RequestHead(), `/${i}`)}
   }
   const shares = () => {

@@ -117,14 +117,14 @@ export function createExporter(parts: ExporterParts): Exporter {
     }
   }
 
-  function settle(delivery: Delivery, count: number): void {
+  function settle(delivery: Delivery, spans: number): void {
     if (delivery.kind !== 'taken') {
-      counts.failed += count
-      complain('spans are lost: the collector did not take them', {why: delivery.why, spans: count})
+      counts.failed += spans
+      complain('spans are lost: the collector did not take them', {why: delivery.why, spans})
       return
     }
-    const rejected = Math.min(delivery.rejected, count)
-    counts.exported += count - rejected
+    const rejected = Math.min(delivery.rejected, spans)
+    counts.exported += spans - rejected
     counts.rejected += rejected
     if (rejected > 0) complain('the collector does not want some of the spans', {why: delivery.why, spans: rejected})
   }
