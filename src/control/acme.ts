@@ -7,6 +7,7 @@ import {readVersion} from '../base/version.ts'
 import type {ChallengeAnswer} from '../snapshot/certificate.ts'
 import {createDnsCommand} from './certs/acme/dns-command.ts'
 import {createDnsPlugin} from './certs/acme/dns-plugin.ts'
+import {createDnsWebhook} from './certs/acme/dns-webhook.ts'
 import {createHttpAnswers} from './certs/acme/http-answers.ts'
 import {createAcmeIssuer} from './certs/acme/issuer.ts'
 import type {Prover} from './certs/acme/prover.ts'
@@ -35,7 +36,7 @@ export function schedulingOf(parts: AcmeParts): ((desk: Desk) => Scheduler) | st
       readSecrets: acme.readSecrets,
       prover: () => proverOf(acme, parts),
       vault: desk.vault,
-      userAgent: `routesd/${readVersion()}`,
+      userAgent: userAgent(),
       onLeftBehind: (name, error) => log.warn('what proved a name is left behind', {name, why: messageOf(error)}),
       clock,
     })
@@ -55,7 +56,12 @@ export function schedulingOf(parts: AcmeParts): ((desk: Desk) => Scheduler) | st
 async function proverOf({dns}: AcmeSettings, {setChallenges}: AcmeParts): Promise<Prover> {
   if (dns === null) return createHttpAnswers(setChallenges)
   if (dns.kind === 'command') return createDnsCommand(dns)
+  if (dns.kind === 'webhook') return createDnsWebhook({...dns, userAgent: userAgent()})
   return createDnsPlugin({...dns, options: await dns.readOptions()})
+}
+
+function userAgent(): string {
+  return `routesd/${readVersion()}`
 }
 
 function whyNone({document: {acme}}: Settings): string {

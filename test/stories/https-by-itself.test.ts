@@ -3,7 +3,8 @@
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {httpsDaemonIn, routeOf} from '../helpers/acme/daemon.ts'
-import {hasPebble} from '../helpers/acme/pebble.ts'
+import {hasPebble, type Pebble} from '../helpers/acme/pebble.ts'
+import {type Asked, dnsServiceOf} from '../helpers/acme/webhook.ts'
 import {clientOf} from '../helpers/client.ts'
 import {withFolder} from '../helpers/folder.ts'
 import {filesWith} from '../helpers/scan.ts'
@@ -76,6 +77,27 @@ acme(
     await daemon.row(ID, ({state}) => state === 'valid')
     const row = await daemon.row('acme-_.wild.example.com', ({state}) => state === 'failing')
     assert.match(row.error, 'needs acme.dns')
+  }),
+)
+
+acme(
+  'a wildcard gets its certificate by a service that sets DNS records',
+  withFolder(async folder => {
+    await folder.write({token: 'geheim\n'})
+    let asked: readonly Asked[] = []
+    const dns = async (pebble: Pebble) => {
+      const service = await dnsServiceOf(folder.scope, pebble)
+      asked = service.asked
+      return `{webhook: {url: "${service.url}", token: {file: token}}, propagation: 10ms}`
+    }
+    const daemon = await httpsDaemonIn(folder, ['*.wild.example.com'], {dns})
+    await daemon.row('acme-_.wild.example.com', ({state}) => state === 'valid')
+    const shown = await secureTo(folder.scope, daemon.httpsPort(), {name: 'a.wild.example.com'})
+    assert.is(shown.socket.getPeerCertificate().subjectaltname, 'DNS:*.wild.example.com')
+    assert.equal(
+      asked.map(({action, name, authorization}) => [action, name, authorization]),
+      ['set', 'remove'].map(action => [action, '_acme-challenge.wild.example.com', 'Bearer geheim']),
+    )
   }),
 )
 

@@ -4,8 +4,9 @@ import {dirname, resolve} from 'node:path'
 import {AppError, messageOf} from '../../base/errors.ts'
 import {readSecret, readSecretBytes, type SecretReference} from '../../base/secret.ts'
 import {parseDuration} from '../../base/units.ts'
+import {isLoopback} from './git-settings.ts'
 import type {Settings} from './settings.ts'
-import type {SettingsDns} from './types.ts'
+import type {SettingsAcme, SettingsDns, SettingsDnsWebhook} from './types.ts'
 
 export type AcmeSettings = {
   readonly directoryUrl: string
@@ -32,6 +33,12 @@ export type DnsSettings = {readonly propagationMs: number} & (
       /** Throws AppError like `readSecrets`. */
       readOptions(): Promise<Readonly<Record<string, string | number | boolean>>>
     }
+  | {
+      readonly kind: 'webhook'
+      readonly url: string
+      /** Throws AppError like the other. */
+      readSecrets(): Promise<{readonly token: string | null; readonly ca: string | null}>
+    }
 )
 
 /** null: acme is off, or the terms of the authority are not agreed to. */
@@ -50,9 +57,8 @@ export function acmeSettings({
     profile,
     dns: dns === undefined ? null : dnsSettings(dns, folder),
     async readSecrets() {
-      const own = ca === undefined ? null : typeof ca === 'string' ? {file: ca} : ca
       return {
-        ca: own === null ? null : (await named('acme.ca', () => readSecretBytes(own, folder))).toString('utf8'),
+        ca: await readCa('acme.ca', ca, folder),
         externalAccount:
           eab === undefined
             ? null
@@ -60,6 +66,13 @@ export function acmeSettings({
       }
     },
   }
+}
+
+/** What a pattern cannot say: pointers below /acme, and the words for what is wrong there. */
+export function checkAcmeWords(acme: SettingsAcme | 'off' | false | undefined): [pointer: string, message: string][] {
+  const webhook = typeof acme === 'object' ? acme.dns?.webhook : undefined
+  if (webhook === undefined || URL.parse(webhook.url)?.protocol === 'https:' || isLoopback(webhook.url)) return []
+  return [['/dns/webhook/url', 'anybody on the way could read the token and set records; use https']]
 }
 
 // ---
@@ -71,11 +84,12 @@ const DIRECTORIES: ReadonlyMap<string, string> = new Map([
 const PROPAGATION_MS = 30_000
 
 function dnsSettings(
-  {command, plugin = '', options = {}, propagation = '30s'}: SettingsDns,
+  {command, webhook, plugin = '', options = {}, propagation = '30s'}: SettingsDns,
   folder: string,
 ): DnsSettings {
   const propagationMs = parseDuration(propagation) ?? PROPAGATION_MS
   if (command !== undefined) return {kind: 'command', command: resolve(folder, command), propagationMs}
+  if (webhook !== undefined) return {...webhookSettings(webhook, folder), propagationMs}
   return {
     kind: 'plugin',
     name: plugin,
@@ -92,6 +106,23 @@ function dnsSettings(
       return read
     },
   }
+}
+
+function webhookSettings({url, token, ca}: SettingsDnsWebhook, folder: string) {
+  return {
+    kind: 'webhook' as const,
+    url,
+    readSecrets: async () => ({
+      token: token === undefined ? null : await named('acme.dns.webhook.token', () => readSecret(token, folder)),
+      ca: await readCa('acme.dns.webhook.ca', ca, folder),
+    }),
+  }
+}
+
+async function readCa(key: string, ca: string | SecretReference | undefined, folder: string): Promise<string | null> {
+  if (ca === undefined) return null
+  const reference = typeof ca === 'string' ? {file: ca} : ca
+  return (await named(key, () => readSecretBytes(reference, folder))).toString('utf8')
 }
 
 async function named<T>(key: string, read: () => Promise<T>): Promise<T> {

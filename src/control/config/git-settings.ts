@@ -102,6 +102,12 @@ export function checkGitWords(git: SettingsGit): [pointer: string, message: stri
   return found
 }
 
+/** Whether a URL leads to this machine, so that nobody is on the way. */
+export function isLoopback(url: string): boolean {
+  const host = URL.parse(url)?.hostname
+  return host === 'localhost' || host === '127.0.0.1' || host === '[::1]'
+}
+
 // ---
 
 function webhookOf({webhook}: SettingsGit): SettingsWebhook | null {
@@ -116,9 +122,4 @@ function soakOf({soak}: SettingsGit): SoakSettings | null {
     latency: parseFactor((soak.latency ?? '2x') || 'off'),
     minRequests: soak.minRequests ?? 50,
   }
-}
-
-function isLoopback(url: string): boolean {
-  const host = URL.parse(url)?.hostname
-  return host === 'localhost' || host === '127.0.0.1' || host === '[::1]'
 }

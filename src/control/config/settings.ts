@@ -11,6 +11,7 @@ import type {Level, LogFormat} from '../../base/log.ts'
 import {normalizeId, wordRefusal} from '../../base/route-id.ts'
 import {parseDuration, parseSize} from '../../base/units.ts'
 import type {ForwardHeaders} from '../../snapshot/snapshot.ts'
+import {checkAcmeWords} from './acme-settings.ts'
 import {fillDefaults} from './defaults.ts'
 import type {Diagnostic} from './diagnostic.ts'
 import {parseText} from './documents.ts'
@@ -171,6 +172,7 @@ function checkWords(document: SettingsDocument): Problem[] {
     }
   }
   for (const [pointer, message] of checkGitWords(document.git ?? {})) add(`/git${pointer}`, message)
+  for (const [pointer, message] of checkAcmeWords(document.acme)) add(`/acme${pointer}`, message)
   for (const [index, {routes = []}] of (document.owners ?? []).entries()) {
     for (const [at, id] of routes.entries()) {
       const refusal = normalizeId(id)

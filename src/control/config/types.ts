@@ -699,12 +699,22 @@ export interface SettingsDns {
   command?: string
   /** Plugin of greenlock (acme-dns-01-*) that is installed beside the settings, or the path of one. */
   plugin?: string
+  webhook?: SettingsDnsWebhook
   /** What the plugin is given. A token stands elsewhere: {file: path}, {env: NAME} or {credential: name}. */
   options?: {
     [k: string]: string | number | boolean | Secret
   }
   /** How long a new record takes to be seen everywhere. */
   propagation?: string
+}
+
+/** Service that sets and removes DNS records. It may be asked for the same twice. */
+export interface SettingsDnsWebhook {
+  /** Where it is: https, or http on this machine. */
+  url: string
+  token?: Secret
+  /** Authority that signs the certificate of the service, for one of your own. */
+  ca?: string | Secret
 }
 
 /** Encryption of keys on disk. */

@@ -48,15 +48,47 @@ test(
 )
 
 test(
-  'records are set by a program or by a plugin, not by both',
+  'records are set by a program, by a service or by a plugin, not by two of them',
   withFolder(async folder => {
     const command = await acmeOf(folder, 'acme: {agree: true, dns: {command: ./hook}}')
     assert.equal(command?.dns, {kind: 'command', command: folder.at('hook'), propagationMs: 30_000})
-    for (const dns of ['{}', '{command: ./hook, plugin: acme-dns-01-lab}', '{command: ./hook, options: {a: b}}']) {
+    for (const dns of [
+      '{}',
+      '{command: ./hook, plugin: acme-dns-01-lab}',
+      '{command: ./hook, options: {a: b}}',
+      '{command: ./hook, webhook: {url: "https://dns.internal/"}}',
+      '{webhook: {token: {env: TOKEN}}}',
+    ]) {
       await folder.write({'routesd.yaml': `acme: {agree: true, dns: ${dns}}\n`})
       const {settings} = await loadSettings({file: null, cwd: folder.path})
       assert.is(settings, null, dns)
     }
+  }),
+)
+
+test(
+  'a service that sets records has a token and an authority of its own, and is asked over nothing that others can read',
+  withFolder(async folder => {
+    await folder.write({'ca.pem': 'PEM\n', token: 'geheim\n'})
+    const url = 'https://dns.internal/txt'
+    const acme = await acmeOf(
+      folder,
+      `acme: {agree: true, dns: {webhook: {url: "${url}", token: {file: token}, ca: ca.pem}, propagation: 5s}}`,
+    )
+    const dns = acme?.dns
+    if (dns?.kind !== 'webhook') throw new Error('no webhook')
+    assert.equal([dns.url, dns.propagationMs], [url, 5_000])
+    assert.equal(await dns.readSecrets(), {token: 'geheim', ca: 'PEM\n'})
+    await folder.remove('token')
+    assert.match(String(await dns.readSecrets().catch(String)), /acme\.dns\.webhook\.token cannot be read: there is no/)
+    const here = await acmeOf(folder, 'acme: {agree: true, dns: {webhook: {url: "http://127.0.0.1:8053/"}}}')
+    assert.is(here?.dns?.kind, 'webhook')
+    await folder.write({'routesd.yaml': 'acme:\n  agree: true\n  dns:\n    webhook: {url: "http://dns.internal/"}\n'})
+    const {settings, diagnostics} = await loadSettings({file: null, cwd: folder.path})
+    assert.is(settings, null)
+    const [problem] = diagnostics
+    assert.equal([problem?.line, problem?.column], [4, 20])
+    assert.match(problem?.message ?? '', 'anybody on the way could read the token and set records; use https')
   }),
 )
 

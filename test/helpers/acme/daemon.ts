@@ -26,17 +26,22 @@ export type HttpsDaemon = {
 export async function httpsDaemonIn(
   folder: Folder,
   hosts: readonly string[],
-  options: PebbleOptions & {readonly directoryUrl?: (pebble: Pebble) => Promise<string>} = {},
+  options: PebbleOptions & {
+    readonly directoryUrl?: (pebble: Pebble) => Promise<string>
+    /** Of acme.dns. */
+    readonly dns?: (pebble: Pebble) => Promise<string>
+  } = {},
 ): Promise<HttpsDaemon> {
   const [httpPort = 0] = await freePorts(1)
   const pebble = await pebbleOf(folder.scope, {...options, httpPort})
   const directory = (await options.directoryUrl?.(pebble)) ?? pebble.directoryUrl
+  const dns = (await options.dns?.(pebble)) ?? ''
   await folder.write({
     'ca.pem': pebble.ca,
     'routesd.yaml': [
       'workers: 2',
       `listen: {http: "127.0.0.1:${httpPort}", https: "127.0.0.1:0", service: off}`,
-      `acme: {agree: true, directory: "${directory}", ca: {file: ca.pem}}`,
+      `acme: {agree: true, directory: "${directory}", ca: {file: ca.pem}${dns && `, dns: ${dns}`}}`,
       '',
     ].join('\n'),
     'routes.d/hosts.yaml': hosts.map(routeOf).join(''),

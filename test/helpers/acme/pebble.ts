@@ -3,6 +3,7 @@
 import {execFileSync, spawn} from 'node:child_process'
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
+import {get} from 'node:https'
 import {createServer as createNetServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
@@ -35,6 +36,8 @@ export type Pebble = {
   readonly httpPort: number
   /** Its name server can be told what to say here. */
   readonly dnsApi: string
+  /** PEM of who signs, after all, what it signs. */
+  root(): Promise<string>
   log(): string
   stop(): Promise<void>
 }
@@ -82,6 +85,7 @@ export async function pebbleOf(scope: Scope, options: PebbleOptions = {}): Promi
     server,
     httpPort,
     dnsApi: `http://127.0.0.1:${dnsApi}`,
+    root: () => textAt(`https://127.0.0.1:${management}/roots/0`, ca),
     log: authority.said,
     stop: authority.stop,
   }
@@ -142,6 +146,17 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 // ---
+
+function textAt(url: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = get(url, {ca}, async answer => {
+      let text = ''
+      for await (const chunk of answer.setEncoding('utf8')) text += chunk
+      resolve(text)
+    })
+    asked.on('error', reject)
+  })
+}
 
 type Started = {said(): string; stop(): Promise<void>}
 
