@@ -152,12 +152,13 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     scope.own(instances, owned => owned.close())
     await instances.load()
     const reloads = createReloads(clock)
+    const listening = Promise.withResolvers<void>()
     const certificates = createCertificateKeeping({
       settings: settingsNow,
       clock,
       log,
       plane,
-      scheduler: schedulingOf({settings, clock, log, setChallenges: plane.setChallenges}),
+      scheduler: schedulingOf({settings, clock, log, setChallenges: plane.setChallenges, listening: listening.promise}),
       onChange: () => tell(null),
     })
     scope.own(certificates, owned => owned.close())
@@ -181,7 +182,8 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
       read: options.readSettings ?? (() => loadSettings({file: settings.file, cwd: process.cwd()})),
       prepare: createSettingsChange({
         ...{registry, webhooks, resolver, certificates, reconciler, openSource},
-        schedulingOf: of => schedulingOf({settings: of, clock, log, setChallenges: plane.setChallenges}),
+        schedulingOf: of =>
+          schedulingOf({settings: of, clock, log, setChallenges: plane.setChallenges, listening: listening.promise}),
         setEdge: of => plane.setEdge(edgeOf(of, pseudonym)),
         setAccess: plane.setAccess,
         setTracing(of) {
@@ -265,6 +267,7 @@ export async function runDaemon(settings: Settings, options: DaemonOptions): Pro
     scope.defer(() => reconciler.close())
     await reconciler.start()
     listeners = await plane.listen()
+    listening.resolve()
     scope.own(webhooks, owned => owned.close())
     await (await webhooks.prepare(settingsNow().git))()
     process.on('SIGUSR2', plane.reopenLogs)

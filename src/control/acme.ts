@@ -22,6 +22,8 @@ export type AcmeParts = {
   readonly log: Log
   /** Gets the whole set of answers; resolves when every worker gives them. */
   readonly setChallenges: (answers: readonly ChallengeAnswer[]) => Promise<void>
+  /** Resolves when connections are taken: an authority that looks before that has looked in vain, and counts it. */
+  readonly listening: Promise<void>
 }
 
 /** How names get certificates of an authority, or in words why they get none and what to do about it. */
@@ -43,6 +45,7 @@ export function schedulingOf(parts: AcmeParts): ((desk: Desk) => Scheduler) | st
     const scheduler = createAcmeScheduler({desk, issuer, profile: acme.profile, clock, log, random: Math.random})
     return {
       ...scheduler,
+      want: names => void parts.listening.then(() => scheduler.want(names)),
       close() {
         scheduler.close()
         issuer.close()

@@ -24,12 +24,6 @@ const TRIM_TICKS = 10
 
 const start = workerData as WorkerStart
 const thread = new Thread(start, (certificate, why) => say({kind: 'unusable', certificate, why}))
-<<<<<<< HEAD
-const spans = createSpanBuffer(saySpans)
-=======
-const accessLog = start.access && openAccessLog(start.access, thread.gauges, lines => say({kind: 'log', lines}))
-thread.access = accessLog?.log ?? null
->>>>>>> 4f1c8a4 (Workers make room for spans when tracing is on; what spans cost is written down)
 const noteGauges = createWorkerGauges(thread)
 const servers: Server[] = []
 const received: Certificate[] = []
@@ -248,12 +242,6 @@ function cutOff(): void {
 function leave(): void {
   if (isLeaving) return
   isLeaving = true
-<<<<<<< HEAD
-  spans.end()
-  void Promise.all([endings, thread.access?.end()]).then(() => say({kind: 'drained'}))
-=======
   spans?.end()
-  if (thread.access === null) say({kind: 'drained'})
-  else void thread.access.end().then(() => say({kind: 'drained'}))
->>>>>>> 4f1c8a4 (Workers make room for spans when tracing is on; what spans cost is written down)
+  void Promise.all([endings, thread.access?.end()]).then(() => say({kind: 'drained'}))
 }
