@@ -3,6 +3,8 @@
 // no request may fail that no fault explains, memory and file descriptors stay where they were.
 //
 //   node test/fuzz/soak.ts [--seconds 30] [--clients 100] [--seed N]
+//   node test/fuzz/soak.ts --renewals 10 [--validity 90]     see renewals.ts
+//   node test/fuzz/soak.ts --kills 200 [--seed N]            see kills.ts
 
 import {fork} from 'node:child_process'
 import {once} from 'node:events'
@@ -12,7 +14,9 @@ import {parseArgs} from 'node:util'
 import {createScope, type Scope} from '../../src/base/scope.ts'
 import type {Snapshot} from '../../src/snapshot/snapshot.ts'
 import {snapshotOf} from '../helpers/proxy.ts'
+import {soakKills} from './kills.ts'
 import {createRandom} from './random.ts'
+import {soakRenewals} from './renewals.ts'
 import {tableOf} from './report.ts'
 import {type Soak, soakClient, type Tally} from './soak/client.ts'
 import {startInstances} from './soak/harmed.ts'
@@ -29,16 +33,27 @@ const IDLE_DESCRIPTORS = 3 * 64
 /** Lines of wrong and unexplained that are shown. */
 const SHOWN_MAX = 20
 
+const OPTIONS = {
+  seconds: {type: 'string'},
+  clients: {type: 'string'},
+  seed: {type: 'string'},
+  renewals: {type: 'string'},
+  validity: {type: 'string'},
+  kills: {type: 'string'},
+} as const
+
 process.exitCode = await main()
 
 // ---
 
 async function main(): Promise<number> {
-  const options = {seconds: {type: 'string'}, clients: {type: 'string'}, seed: {type: 'string'}} as const
-  const {values} = parseArgs({options})
+  const {values} = parseArgs({options: OPTIONS})
+  const seed = Number(values.seed ?? Date.now() % 2 ** 31)
+  if (values.renewals !== undefined)
+    return Math.min(1, await soakRenewals(Number(values.renewals), Number(values.validity ?? 90)))
+  if (values.kills !== undefined) return Math.min(1, await soakKills(Number(values.kills), seed))
   const seconds = Number(values.seconds ?? 30)
   const clients = Number(values.clients ?? 100)
-  const seed = Number(values.seed ?? Date.now() % 2 ** 31)
   console.log(`soak: ${seconds} s, ${clients} clients, seed ${seed}`)
   const tally: Tally = {requests: 0, answered: 0, aborted: 0, explained: new Map(), wrong: [], unexplained: []}
   const scope = createScope()

@@ -9,7 +9,12 @@ import type {Folder} from './folder.ts'
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const LIMIT_MS = 30_000
 
-export type CommandOptions = {readonly cwd?: string; readonly env?: Readonly<Record<string, string>>}
+export type CommandOptions = {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** For Node itself. */
+  readonly nodeArgs?: readonly string[]
+}
 export type CommandResult = {readonly code: number | null; readonly stdout: string; readonly stderr: string}
 
 /** Runs `routesd ARGS…` to its end. */
@@ -38,11 +43,15 @@ export function spawnCommand(
   args: readonly string[],
   options: CommandOptions & {script?: string} = {},
 ): RunningCommand {
-  const child = spawn(process.execPath, ['--no-warnings', options.script ?? MAIN, ...args], {
-    cwd: options.cwd ?? process.cwd(),
-    env: {...cleanEnvironment(), ...options.env},
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--no-warnings', ...(options.nodeArgs ?? []), options.script ?? MAIN, ...args],
+    {
+      cwd: options.cwd ?? process.cwd(),
+      env: {...cleanEnvironment(), ...options.env},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   const lines: string[] = []
   let stdout = ''
   let stderr = ''

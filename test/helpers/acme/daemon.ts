@@ -14,7 +14,7 @@ export type HttpsDaemon = {
   httpsPort(): number
   running(): RunningCommand
   /** Starts it, or again after it was killed; resolves when it serves. */
-  start(): Promise<void>
+  start(nodeArgs?: readonly string[]): Promise<void>
   run(...args: string[]): Promise<CommandResult>
   rows(): Promise<readonly CertRow[]>
   status(): Promise<Status>
@@ -60,8 +60,8 @@ export async function httpsDaemonIn(
       if (running === null) throw new Error('it does not run')
       return running
     },
-    async start() {
-      running = startIn(folder, ['run'], {env})
+    async start(nodeArgs = []) {
+      running = startIn(folder, ['run'], {env, nodeArgs})
       const ready = await running.line(/^routesd ready /)
       httpsPort = Number(/ https=\S+:(\d+) /.exec(ready)?.[1])
     },

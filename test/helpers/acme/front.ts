@@ -8,7 +8,12 @@ import type {Pebble} from './pebble.ts'
 
 /** Paths are those of Pebble, by how they begin: 'order-plz', 'chalZ/', 'finalize-order/', 'nonce-plz', 'dir'. */
 export type Fault =
-  | {readonly kind: 'hang' | 'reset' | 'busy' | 'stall'; readonly path: string}
+  | {
+      readonly kind: 'hang' | 'reset' | 'busy' | 'stall'
+      readonly path: string
+      /** Only orders for it. */
+      readonly host?: string
+    }
   /** 429 with Retry-After. */
   | {readonly kind: 'limit'; readonly path: string; readonly retryAfterS: number}
   /** A problem of this type. */
@@ -99,6 +104,7 @@ export async function frontOf(scope: Scope, pebble: Pebble): Promise<Front> {
   ): Promise<boolean> {
     for (const fault of front.faults) {
       if ('path' in fault && !path.startsWith(fault.path)) continue
+      if ('host' in fault && !JSON.stringify(payload).includes(`"${fault.host}"`)) continue
       switch (fault.kind) {
         case 'hang':
           return true
