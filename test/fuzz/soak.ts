@@ -5,6 +5,8 @@
 //   node test/fuzz/soak.ts [--seconds 30] [--clients 100] [--seed N]
 //   node test/fuzz/soak.ts --renewals 10 [--validity 90]     see renewals.ts
 //   node test/fuzz/soak.ts --kills 200 [--seed N]            see kills.ts
+//
+// Exit code: 0 nothing found, 1 findings, 2 usage.
 
 import {fork} from 'node:child_process'
 import {once} from 'node:events'
@@ -48,6 +50,11 @@ process.exitCode = await main()
 
 async function main(): Promise<number> {
   const {values} = parseArgs({options: OPTIONS})
+  for (const [name, value] of Object.entries(values)) {
+    if (/^[1-9]\d*$/.test(value)) continue
+    console.error(`--${name} is a number, not ${JSON.stringify(value)}`)
+    return 2
+  }
   const seed = Number(values.seed ?? Date.now() % 2 ** 31)
   if (values.renewals !== undefined)
     return Math.min(1, await soakRenewals(Number(values.renewals), Number(values.validity ?? 90)))
