@@ -95,14 +95,18 @@ export function found(error: unknown, round: string, death: Death, running: Runn
   return new Error(`${round}, ${JSON.stringify(death)}: ${error}\n${details}\n${said}`, {cause: error})
 }
 
-/** Waits until it is so, or the program is dead. */
+/** Waits until it is so, or the program is dead, or has had time enough: then what comes after it says what is wrong. */
 export async function untilSo({child}: RunningCommand, look: () => Promise<boolean>): Promise<void> {
-  while (child.exitCode === null && child.signalCode === null && !(await look().catch(() => false))) await pause()
+  const endMs = performance.now() + DONE_MS
+  const isOver = () => child.exitCode !== null || child.signalCode !== null || performance.now() > endMs
+  while (!isOver() && !(await look().catch(() => false))) await pause()
 }
 
 // ---
 
 const SAID_MAX = 2_000
+/** Far above what it takes. */
+const DONE_MS = 20_000
 /** Longer than what is done takes on a machine that has time. */
 const TIMER_MAX_MS = 800
 

@@ -22,6 +22,8 @@ export type Office = {
   readonly busy: {now: number; most: number}
   /** Called with each order; what it throws is the answer. */
   answer: (order: Order) => Promise<void> | void
+  /** Called when a certificate is kept, and waited for. */
+  kept: () => Promise<void> | void
   suggestion: (cert: string) => RenewalInfo | null
   lifeMs: number
   held(): readonly CertificateRecord[]
@@ -42,6 +44,7 @@ export function createOffice(): Office {
     questions: [],
     busy: {now: 0, most: 0},
     answer: () => {},
+    kept: () => {},
     suggestion: () => null,
     lifeMs: 64 * 86_400_000,
     held: () => [...kept.values()],
@@ -58,6 +61,7 @@ export function createOffice(): Office {
       const id = certificateId('acme', names)
       const at = new Date(clock.now()).toISOString()
       kept.set(id, {id, names, cert, key: own, issuer: 'acme', createdAt: at, updatedAt: at})
+      await office.kept()
     },
     changed: () => {},
   }

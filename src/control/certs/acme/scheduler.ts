@@ -48,7 +48,7 @@ export function createAcmeScheduler(parts: SchedulerParts): Scheduler {
   const store = createPlans(desk.vault, log)
   const plans = new Map<string, Plan>()
   const held = new Map<string, Held>()
-  const ordering = new Set<string>()
+  const ordering = new Map<string, Ordering>()
   const asking = new Set<string>()
   let wanted: ReadonlySet<string> = new Set()
   let isLoaded = false
@@ -99,7 +99,7 @@ export function createAcmeScheduler(parts: SchedulerParts): Scheduler {
   }
 
   async function order(name: string): Promise<void> {
-    ordering.add(name)
+    ordering.set(name, 'asked')
     const before = currentPlan(name)
     const own = held.get(name)
     const attempt = planAttempt(before, clock.now(), random())
@@ -108,6 +108,7 @@ export function createAcmeScheduler(parts: SchedulerParts): Scheduler {
       await keep(attempt)
       const replaces = own !== undefined && before.window !== null ? {replaces: own.cert} : {}
       const issued = await issuer.issue([name], {...(profile === '' ? {} : {profile}), ...replaces})
+      ordering.set(name, 'answered')
       await desk.keep(issued)
       hold()
       await keep(planAfterSuccess(currentPlan(name), lifeOf(issued.cert), clock.now()))
@@ -115,6 +116,7 @@ export function createAcmeScheduler(parts: SchedulerParts): Scheduler {
     } catch (thrown) {
       await fail(name, attempt, failureOf(thrown, name))
     } finally {
+      if (ordering.get(name) === 'again') plans.set(name, planRenewal(currentPlan(name), clock.now()))
       ordering.delete(name)
       desk.changed()
       look()
@@ -184,6 +186,8 @@ export function createAcmeScheduler(parts: SchedulerParts): Scheduler {
       const nowMs = clock.now()
       if (!wanted.has(name))
         throw new AppError(`no host on https needs a certificate for ${name}`, {exitCode: EXIT.findings})
+      // What it brings will be new to whoever asks, unless he has seen it already.
+      if (ordering.get(name) === 'answered') ordering.set(name, 'again')
       if (ordering.has(name)) return
       const plan = planRenewal(currentPlan(name), nowMs)
       if (dueAt(plan) > nowMs) {
@@ -205,6 +209,8 @@ export function createAcmeScheduler(parts: SchedulerParts): Scheduler {
 
 // ---
 
+/** An order that is under way: nothing has come of it, its certificate is being kept, one more is asked for. */
+type Ordering = 'asked' | 'answered' | 'again'
 type Held = {readonly cert: string; readonly life: Life}
 
 function lifeOf(cert: string): Life {

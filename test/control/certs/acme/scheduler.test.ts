@@ -227,6 +227,23 @@ test('an operator may renew what is good', async () => {
   assert.throws(() => scheduler.renew('other.example.com'), /no host on https needs/)
 })
 
+test('an operator who asks while the last certificate is being kept gets another one', async () => {
+  const office = createOffice()
+  const keeping = Promise.withResolvers<void>()
+  office.kept = () => keeping.promise
+  const scheduler = office.start()
+  scheduler.want([NAME])
+  await office.clock.advance(1_000)
+  const before = office.notAfter(NAME)
+  scheduler.renew(NAME)
+  keeping.resolve()
+  await office.clock.advance(1_000)
+  assert.is(office.orders.length, 2)
+  assert.ok(office.notAfter(NAME) > before)
+  await office.clock.advance(1_000)
+  assert.is(office.orders.length, 2)
+})
+
 test('what nobody wants any more is not renewed', async () => {
   const office = createOffice()
   const scheduler = office.start()
