@@ -2,9 +2,9 @@
 // commits it, would have copied the key as well.
 
 import {randomBytes} from 'node:crypto'
-import {access, link, readFile, stat, unlink} from 'node:fs/promises'
+import {access, link, readdir, readFile, stat, unlink} from 'node:fs/promises'
 import {homedir} from 'node:os'
-import {dirname, isAbsolute, join, relative} from 'node:path'
+import {basename, dirname, isAbsolute, join, relative} from 'node:path'
 import {AppError, codeOf, messageOf} from '../../base/errors.ts'
 import {createFolder, syncFolder, writeAtomic} from '../../base/files.ts'
 import {generateKey} from './vault-key.ts'
@@ -53,7 +53,24 @@ export async function createKeyFile(path: string, state: string): Promise<Buffer
   }
 }
 
+/** Removes what a crash has left beside a key file while one was made: keys that nobody knows of. Never throws. */
+export async function removeHalfMade(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)]
+  for (const other of await readdir(folder).catch(() => [])) {
+    if (!other.startsWith(name) || !HALF_MADE.test(other.slice(name.length))) continue
+    const half = join(folder, other)
+    const {mtimeMs = Number.POSITIVE_INFINITY} = (await stat(half).catch(() => null)) ?? {}
+    // A folder that may only be read keeps it.
+    if (Date.now() - mtimeMs > ABANDONED_MS) await unlink(half).catch(() => {})
+  }
+}
+
 // ---
+
+// 'vault.key.5d41402abc4b', and the temporary files of it and of vault.key.new (state-vault.ts).
+const HALF_MADE = /^\.(new\.[0-9a-f]{12}\.tmp|[0-9a-f]{12}(\.[0-9a-f]{12}\.tmp)?)$/
+/** As old as this it belongs to nobody who is making one. */
+const ABANDONED_MS = 60_000
 
 function isBelow(folder: string, path: string): boolean {
   const way = relative(folder, path)

@@ -4,7 +4,7 @@ import {rename} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
 import {AppError} from '../../base/errors.ts'
 import {syncFolder, writeAtomic} from '../../base/files.ts'
-import {createKeyFile, defaultKeyPath, readKeyFile} from './key-file.ts'
+import {createKeyFile, defaultKeyPath, readKeyFile, removeHalfMade} from './key-file.ts'
 import {hasSealedFiles, type KeyText, openVault, type Rekeyed, type Vault} from './vault.ts'
 import {generateKey} from './vault-key.ts'
 
@@ -34,6 +34,7 @@ export function stateVault({
 
   async function findKey(): Promise<KeyText> {
     if (readKey !== null) return readKey()
+    await removeHalfMade(path)
     const there = await readKeyFile(path)
     if (there !== null) return {bytes: there, from: path}
     if (await hasSealedFiles(folder)) {

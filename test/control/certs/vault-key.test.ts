@@ -1,4 +1,4 @@
-import {chmod, mkdir, readdir, readFile, stat, writeFile} from 'node:fs/promises'
+import {chmod, mkdir, readdir, readFile, stat, utimes, writeFile} from 'node:fs/promises'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {createKeyFile, defaultKeyPath, readKeyFile} from '../../../src/control/certs/key-file.ts'
@@ -100,6 +100,23 @@ test(
     )
     await folder.write({file: ''})
     await failsWith(createKeyFile(folder.at('file/vault.key'), folder.at('state')), /ENOTDIR/)
+  }),
+)
+
+test(
+  'a key that a crash has left half made goes with the next start, and what somebody else has put there stays',
+  withFolder(async folder => {
+    const config = folder.at('config')
+    const stored = stateVault({state: folder.at('state'), readKey: null, env: {ROUTESD_CONFIG_DIR: config}})
+    await stored.open()
+    const left = ['.5d41402abc4b', '.5d41402abc4b.7d793037a076.tmp', '.new.5d41402abc4b.tmp', '.new', '.bak', '.2025']
+    await folder.write(Object.fromEntries(left.map(name => [`config/vault.key${name}`, 'left'])))
+    await stored.open()
+    assert.is((await readdir(config)).length, 1 + left.length, 'they may be somebody’s who makes one now')
+    const lastHour = new Date(Date.now() - 3_600_000)
+    for (const name of left) await utimes(folder.at(`config/vault.key${name}`), lastHour, lastHour)
+    await stored.open()
+    assert.equal((await readdir(config)).sort(), ['vault.key', 'vault.key.2025', 'vault.key.bak', 'vault.key.new'])
   }),
 )
 
