@@ -63,14 +63,18 @@ acme(
   withFront(BAD_DAYS, async (folder, daemon, front) => {
     for (const day of BAD_DAYS) {
       front.faults = [day.fault]
-      await failAndSay(folder, daemon, day)
+      await fail(folder, daemon, day)
     }
-    assert.is((await daemon.status()).health.state, 'Degraded')
+    await checkListed(daemon)
+    const {health, conditions} = await daemon.status()
+    assert.is(health.state, 'Degraded')
+    assert.ok(conditions.some(({type}) => type === 'CertificateFailing'))
     // The day is over, and whoever does not want to wait does not have to.
     front.faults = []
-    for (const {host} of BAD_DAYS) assert.is((await daemon.run('certs', 'renew', host)).code, 0, host)
-    assert.ok((await daemon.rows()).every(({state, error}) => state === 'valid' && error === ''))
-    assert.is((await daemon.status()).health.state, 'Healthy')
+    const [{host} = {host: ''}] = BAD_DAYS
+    assert.is((await daemon.run('certs', 'renew', host)).code, 0)
+    const {error} = await daemon.row(`acme-${host}`, ({state}) => state === 'valid')
+    assert.is(error, '')
   }),
 )
 
@@ -78,7 +82,8 @@ acme(
   'an authority that does not answer, or not to the end, is waited for 15 seconds',
   withFront(SILENT_DAYS, async (folder, daemon, front) => {
     front.faults = SILENT_DAYS.map(({fault}) => fault)
-    await Promise.all(SILENT_DAYS.map(day => failAndSay(folder, daemon, day)))
+    await Promise.all(SILENT_DAYS.map(day => fail(folder, daemon, day)))
+    await checkListed(daemon)
   }),
 )
 
@@ -122,7 +127,7 @@ function withFront(
   })
 }
 
-async function failAndSay(folder: Folder, daemon: HttpsDaemon, {host, words, againS}: Day): Promise<void> {
+async function fail(folder: Folder, daemon: HttpsDaemon, {host, words, againS}: Day): Promise<void> {
   const before = await shownFor(folder, daemon, host)
   const beganMs = Date.now()
   const renewed = await daemon.run('certs', 'renew', host)
@@ -136,10 +141,15 @@ async function failAndSay(folder: Folder, daemon: HttpsDaemon, {host, words, aga
   const againMs = Date.parse(row.renewAt ?? '')
   assert.ok(againMs >= beganMs + againS * 1000, `${row.renewAt} is too early`)
   assert.ok(againMs <= Date.now() + againS * 1100, `${row.renewAt} is too late`)
+}
+
+async function checkListed(daemon: HttpsDaemon): Promise<void> {
   const {stdout} = await daemon.run('certs', 'ls')
-  const line = stdout.split('\n').find(text => text.startsWith(`acme-${host} `)) ?? ''
-  assert.match(line, row.renewAt?.replace(/\.\d+Z$/, 'Z') ?? '-')
-  assert.match(line, `failing: ${row.error}`)
+  for (const {id, renewAt, error} of await daemon.rows()) {
+    const line = stdout.split('\n').find(text => text.startsWith(`${id} `)) ?? ''
+    assert.match(line, renewAt?.replace(/\.\d+Z$/, 'Z') ?? 'a time')
+    assert.match(line, `failing: ${error}`)
+  }
 }
 
 /** The serial number of what a client is shown. */
