@@ -1,5 +1,6 @@
 // What belongs to names, found as routes are: the name itself, then the wildcard of its one label, then '*'.
 
+import {TextIndex} from '../base/text-index.ts'
 import {parentOf} from './host.ts'
 
 export type HostIndex<T> = {
@@ -10,8 +11,8 @@ export type HostIndex<T> = {
 }
 
 export function createHostIndex<T>(): HostIndex<T> {
-  const exact = new Map<string, T>()
-  const wildcard = new Map<string, T>()
+  const exact = new TextIndex<T>()
+  const wildcard = new TextIndex<T>()
   let any: T | null = null
   return {
     set(pattern, value) {

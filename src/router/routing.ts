@@ -4,19 +4,20 @@
 //
 // Generic over what a route is, so that workers index their own records and `explain` indexes the snapshot.
 
+import {TextIndex} from '../base/text-index.ts'
 import {parentOf} from './host.ts'
 
 export type Routing<R> = {
-  readonly exact: Map<string, HostRoutes<R>>
+  readonly exact: TextIndex<HostRoutes<R>>
   /** By the name behind the star: '*.example.com' is kept as 'example.com'. */
-  readonly wildcard: Map<string, HostRoutes<R>>
+  readonly wildcard: TextIndex<HostRoutes<R>>
   /** The routes of '*'. */
   any: HostRoutes<R> | null
 }
 
 export type HostRoutes<R> = {
   readonly pattern: string
-  readonly prefixes: Map<string, R>
+  readonly prefixes: TextIndex<R>
   /** The route of the whole host. */
   root: R | null
   /** Segments of the longest prefix, so that a deep path is cut before it is looked up. */
@@ -24,11 +25,11 @@ export type HostRoutes<R> = {
 }
 
 export function createRouting<R>(): Routing<R> {
-  return {exact: new Map(), wildcard: new Map(), any: null}
+  return {exact: new TextIndex(), wildcard: new TextIndex(), any: null}
 }
 
 export function createHostRoutes<R>(pattern: string): HostRoutes<R> {
-  return {pattern, prefixes: new Map(), root: null, depth: 0}
+  return {pattern, prefixes: new TextIndex(), root: null, depth: 0}
 }
 
 /** Puts a route under its host and prefix; a second one for the same place replaces the first. */
