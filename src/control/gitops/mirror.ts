@@ -120,6 +120,8 @@ export function createMirror(settings: MirrorSettings): Mirror {
         if (!(error instanceof FetchError) || error.reason !== 'Failed' || signal.aborted) throw error
         await rebuild(signal)
       }
+      // A kill just after a mirror was swapped leaves a whole one. As below: the next fetch tries again.
+      await removeLeftovers(state).catch(() => {})
       await repack(path, signal)
     },
     rebuild,

@@ -2,6 +2,7 @@
 
 import {spawn} from 'node:child_process'
 import {chmod, mkdir, readdir, readFile, writeFile} from 'node:fs/promises'
+import {dirname, join} from 'node:path'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import {parseGitRemote} from '../../../src/base/git-remote.ts'
@@ -150,6 +151,20 @@ test(
     const packs = (await readdir(`${mirror.path}/objects/pack`)).filter(name => name.endsWith('.pack'))
     assert.ok(packs.length < 10, `${packs.length} packs`)
     for (const sha of shas) assert.is(await openRepo(mirror.path).git('cat-file', '-t', sha), 'commit')
+  }),
+)
+
+test(
+  'copies that a kill has left beside the mirror go with the next fetch',
+  withFolder(async folder => {
+    const origin = await createRepo(folder.at('origin'))
+    await origin.commit('one')
+    const mirror = mirrorOf(folder, folder.at('origin'), {})
+    await mirror.fetch(new AbortController().signal)
+    const kept = dirname(mirror.path)
+    for (const left of ['mirror.old-1', 'mirror.new-2']) await mkdir(join(kept, left, 'objects'), {recursive: true})
+    await mirror.fetch(new AbortController().signal)
+    assert.equal(await readdir(kept), ['mirror'])
   }),
 )
 
