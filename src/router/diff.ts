@@ -4,6 +4,7 @@
 
 import type {Route, Snapshot} from '../snapshot/snapshot.ts'
 import {destinationOf} from './destination.ts'
+import {compareHosts, type HostChange, otherHosts} from './diff-hosts.ts'
 import {describeChange} from './diff-note.ts'
 import {diffServices} from './diff-services.ts'
 import {narrow} from './narrow.ts'
@@ -27,15 +28,20 @@ export type Change = {
 
 export type Side = {readonly id: string; readonly destination: string; readonly file: string; readonly line: number}
 
-/** 'shadowed': the route that had this space is still there, and another one hides it here. */
-export type Flag = 'shadowed'
+/**
+ * 'shadowed': the route that had this space is still there, and another one hides it here. 'access-lost', 'access-gained': who
+ * may come in is no longer looked at, or is from now on.
+ */
+export type Flag = 'shadowed' | 'access-lost' | 'access-gained'
 
 /** Every piece of URL space that is not served as before, by host and prefix; then those of service mode, by slug. */
 export function diffSnapshots(from: Snapshot, to: Snapshot): Change[] {
   const [before, after] = narrow(from, to)
   const [old, now] = [indexOf(before), indexOf(after)]
-  const patterns = new Set([...before.routes, ...after.routes].map(({host}) => host))
-  const changes = [...patterns].sort().flatMap(pattern => diffHosts(pattern, old, now))
+  const hostAt = compareHosts(before.hosts, after.hosts)
+  const routed = [...before.routes, ...after.routes].map(({host}) => host)
+  const patterns = new Set([...routed, ...otherHosts(before.hosts, after.hosts)])
+  const changes = [...patterns].sort().flatMap(pattern => diffHosts(pattern, old, now, hostAt(pattern)))
   return [...changes, ...diffServices(before, after, old.pools, now.pools)]
 }
 
@@ -53,13 +59,13 @@ function indexOf(snapshot: Snapshot): Index {
 }
 
 // All hosts that `pattern` matches and no more specific pattern of either snapshot does: they have one owner in each.
-function diffHosts(pattern: string, old: Index, now: Index): Change[] {
+function diffHosts(pattern: string, old: Index, now: Index, host: HostChange): Change[] {
   const [was, is] = [ownerOf(old.routing, pattern), ownerOf(now.routing, pattern)]
   const prefixes = new Set(['', ...(was?.prefixes.keys() ?? []), ...(is?.prefixes.keys() ?? [])])
   return [...prefixes].sort().flatMap(prefix => {
     const a = {route: routeAt(was, prefix), pattern: was?.pattern ?? null}
     const b = {route: routeAt(is, prefix), pattern: is?.pattern ?? null}
-    return diffPiece(pattern + prefix, a, b, old, now)
+    return diffPiece(pattern + prefix, a, b, old, now, host)
   })
 }
 
@@ -73,19 +79,22 @@ function routeAt(owner: HostRoutes<Route> | null, prefix: string): Route | null 
   return owner === null ? null : matchPrefix(owner, prefix === '' ? '/' : prefix)
 }
 
-function diffPiece(space: string, a: Owned, b: Owned, old: Index, now: Index): Change[] {
+function diffPiece(space: string, a: Owned, b: Owned, old: Index, now: Index, host: HostChange): Change[] {
   if (a.route === null && b.route === null) return []
-  if (a.route?.id === b.route?.id && a.route && b.route && isSameRoute(a.route, b.route, old.pools, now.pools))
-    return []
+  const isServed = a.route !== null && b.route !== null
+  const words = isServed ? host.words : []
+  const isSame = isServed && a.route.id === b.route.id && isSameRoute(a.route, b.route, old.pools, now.pools)
+  if (isSame && words.length === 0) return []
   const isShadowed = a.route !== null && a.route.id !== b.route?.id && now.ids.has(a.route.id)
   const change = {
     kind: kindOf(a.route, b.route),
     space,
     before: sideOf(a.route),
     after: sideOf(b.route),
-    flags: isShadowed ? (['shadowed'] as const) : [],
+    flags: [...(isShadowed ? (['shadowed'] as const) : []), ...(isServed ? host.flags : [])],
   }
-  return [{...change, note: describeChange(a, b, old.pools, now.pools, isShadowed)}]
+  const routeWords = isSame ? [] : [describeChange(a, b, old.pools, now.pools, isShadowed)]
+  return [{...change, note: [...routeWords, ...words].join('; ')}]
 }
 
 function kindOf(a: Route | null, b: Route | null): Change['kind'] {

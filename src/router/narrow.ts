@@ -3,6 +3,7 @@
 
 import {commonEnds, listChanges} from '../base/list-changes.ts'
 import type {Snapshot} from '../snapshot/snapshot.ts'
+import {covers, otherHosts} from './diff-hosts.ts'
 import {poolsOf} from './route-content.ts'
 
 /**
@@ -40,6 +41,9 @@ function ofBoth<T>(before: readonly T[], after: readonly T[], isKept: (entry: T)
 function touchedHosts(before: Snapshot, after: Snapshot): Set<string> {
   const {gone, come} = listChanges(before.routes, after.routes, ({id}) => id, Object.is)
   const hosts = new Set([...gone, ...come].map(({host}) => host))
+  const others = otherHosts(before.hosts, after.hosts)
+  if (others.length > 0)
+    for (const {host} of after.routes) if (others.some(pattern => covers(pattern, host))) hosts.add(host)
   const pools = otherPools(before, after)
   if (pools.size === 0) return hosts
   for (const route of after.routes) {

@@ -127,6 +127,35 @@ test('another way to check the TLS of a target is a change, and is said to be at
   assert.equal([change?.kind, change?.note], ['changed', 'target https://a: how its instances are used'])
 })
 
+test('who is let in by hosts is a change of all URLs of those hosts, and losing it is flagged', () => {
+  const hosts = (list: string) => `
+routes:
+  - {id: "*.x.com", target: "http://all"}
+  - {id: a.x.com, target: "http://a"}
+  - {id: a.x.com/api, target: "http://api"}
+  - {id: y.com, target: "http://y"}
+hosts: [${list}]
+`
+  const auth = (name: string) => `{name: "${name}", tls: {clientAuth: {ca: clients.pem}}}`
+  const snapshot = (list: string) => compiled({'a.yaml': hosts(list)})
+  const told = (from: string, to: string) =>
+    diffSnapshots(snapshot(from), snapshot(to)).map(change => `${brief(change)}: ${change.note}`)
+  const gone = 'access-lost: tls.clientAuth required → none'
+  assert.equal(told(auth('a.x.com'), ''), [
+    `changed a.x.com a.x.com → a.x.com ${gone}`,
+    `changed a.x.com/api a.x.com/api → a.x.com/api ${gone}`,
+  ])
+  // A name that only `hosts:` knows has a piece of its own: the wildcard's routes with other rules.
+  assert.equal(told('', auth('b.x.com')), [
+    'changed b.x.com *.x.com → *.x.com access-gained: tls.clientAuth none → required',
+  ])
+  assert.equal(told(auth('*.x.com'), auth('a.x.com')), [`changed *.x.com *.x.com → *.x.com ${gone}`])
+  assert.equal(told('{name: y.com, tls: {hsts: 1h, redirect: false}}', ''), [
+    'changed y.com y.com → y.com: tls.redirect false → true; tls.hsts 1h → none',
+  ])
+  assert.equal(told(auth('a.x.com'), auth('a.x.com')), [])
+})
+
 test('what a route answers itself is compared, too', () => {
   const [change] = diffOf('{id: x.com, respond: {body: a}}', '{id: x.com, respond: {body: b}}')
   assert.equal([change?.kind, change?.note], ['changed', 'respond'])
