@@ -46,7 +46,7 @@ export class Thread {
   readonly responseHead = new ResponseHead()
   /** For HTTP/2: the fields of a request, its head as text, memory for what is sent, and who sends it. */
   readonly requestFields = new RequestFields()
-  readonly headBytes: Buffer
+  headBytes: Buffer
   readonly pieces = new Pieces()
   readonly endOfTurn = new EndOfTurn()
   readonly gauges: Float64Array
@@ -85,6 +85,8 @@ export class Thread {
   /** For connections that come from now on, and for the next requests of those that are there. */
   setEdge(edge: Edge): void {
     this.edge = edge
+    // A head that did not fit would be cut off, and read as if it were whole.
+    if (edge.headBytes > this.headBytes.length) this.headBytes = Buffer.allocUnsafeSlow(edge.headBytes)
     this.trust = createTrust(edge.trustedProxies)
     this.doors.setBounds(boundsOf(edge))
     this.certificates.setMinVersion(edge.minTlsVersion)

@@ -5,9 +5,8 @@ import {silentLog} from '../../src/base/log.ts'
 import type {Scope} from '../../src/base/scope.ts'
 import type {AccessLogOptions} from '../../src/proxy/access-log.ts'
 import type {Edge} from '../../src/proxy/edge.ts'
-import {createDataPlane} from '../../src/proxy/plane.ts'
+import {createDataPlane, type Plane} from '../../src/proxy/plane.ts'
 import type {Certificate} from '../../src/snapshot/certificate.ts'
-import type {DataPlane} from '../../src/snapshot/data-plane.ts'
 import type {
   ForwardHeaders,
   HeadPolicy,
@@ -24,7 +23,7 @@ export type Proxy = {
   readonly servicePort: number
   /** 0 unless certificates are given. */
   readonly httpsPort: number
-  readonly plane: DataPlane
+  readonly plane: Plane
 }
 
 export type ProxyOptions = {
