@@ -16,6 +16,7 @@ const INPUTS_MIN: Readonly<Record<string, number>> = {
   frames: 50,
 }
 
+if (!hasOpenssl) console.log('SKIP frames of HTTP/2: openssl is missing')
 for (const [name, fuzz] of Object.entries(FUZZERS)) {
   const check = name === 'frames' && !hasOpenssl ? test.skip : test
   check(`the ${name} fuzzer finds nothing`, async () => {

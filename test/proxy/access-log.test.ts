@@ -233,6 +233,7 @@ test(
   }),
 )
 
+if (!hasOpenssl) console.log('SKIP the access log over https: openssl is missing')
 const check = hasOpenssl ? test : test.skip
 check(
   'requests of HTTP/2 are lines and counts like any others',

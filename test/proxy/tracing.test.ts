@@ -255,6 +255,7 @@ test(
   }),
 )
 
+if (!hasOpenssl) console.log('SKIP spans over HTTP/2: openssl is missing')
 const check = hasOpenssl ? test : test.skip
 check(
   'requests of HTTP/2 have spans like any others',

@@ -16,6 +16,7 @@ import {scoped} from '../../helpers/scoped.ts'
 import {until} from '../../helpers/until.ts'
 import {compiled} from '../../helpers/written.ts'
 
+if (!hasOpenssl) console.log('SKIP HTTP/2 to instances behind TLS: openssl is missing')
 const withOpenssl = hasOpenssl ? test : test.skip
 const GET = getAndClose('/')
 const OK = /^HTTP\/1\.1 200 /
