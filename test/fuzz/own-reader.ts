@@ -2,7 +2,7 @@
 // proxy/http1/{client,request-body,response}.ts. What it says was accepted is what an instance, or a client, would get.
 
 import type {FailureCode} from '../../src/proxy/failure.ts'
-import {CR, CRLF_CRLF, LF} from '../../src/proxy/http1/bytes.ts'
+import {CR, endOfHead, LF} from '../../src/proxy/http1/bytes.ts'
 import {ChunkScanner, INVALID, MORE} from '../../src/proxy/http1/chunked.ts'
 import {parseRequestHead, RequestHead} from '../../src/proxy/http1/request-head.ts'
 import {judgePartialHead} from '../../src/proxy/http1/request-line.ts'
@@ -57,9 +57,8 @@ export function readRequests(bytes: Buffer, most = 1000): OwnRequests {
   while (messages.length < most) {
     if (at >= bytes.length) return {messages, stop: 'end', at}
     const start = at + skipEmptyLines(bytes, at)
-    const found = bytes.indexOf(CRLF_CRLF, start)
-    if (found < 0) return {messages, stop: judgeStart(bytes, start), at: start}
-    const headEnd = found + CRLF_CRLF.length
+    const headEnd = endOfHead(bytes, start)
+    if (headEnd < 0) return {messages, stop: judgeStart(bytes, start), at: start}
     if (headEnd - start > REQUEST_HEAD_BYTES) return {messages, stop: 'head-too-large', at: start}
     const problem = parseRequestHead(bytes, start, headEnd, REQUEST_FIELDS, NOTHING_TAKEN, head)
     if (problem) return {messages, stop: problem, at: start}
@@ -112,10 +111,10 @@ export type OwnResponse = {
 
 /** The first answer in the bytes of a connection: interim ones count as answers here. */
 export function readResponse(bytes: Buffer, method: string): OwnResponse | 'refused' | 'more-head' | 'more-body' {
-  const found = bytes.indexOf(CRLF_CRLF)
-  if (found < 0) return bytes.length > RESPONSE_HEAD_BYTES ? 'refused' : 'more-head'
-  const headEnd = found + CRLF_CRLF.length
-  if (parseResponseHead(bytes, 0, headEnd, RESPONSE_FIELDS, answer) !== null) return 'refused'
+  const headEnd = endOfHead(bytes, 0)
+  if (headEnd < 0) return bytes.length > RESPONSE_HEAD_BYTES ? 'refused' : 'more-head'
+  if (parseResponseHead(bytes, bytes.latin1Slice(0, headEnd), headEnd, RESPONSE_FIELDS, answer) !== null)
+    return 'refused'
   const {status, minor, reason, fields, contentLength, isChunked} = answer
   if (status === 101) return 'refused'
   const isBare = method === 'HEAD' || status < 200 || status === 204 || status === 304

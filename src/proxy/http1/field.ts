@@ -8,19 +8,15 @@ const LENGTH_DIGITS_MAX = 16
 const OPTIONS_MAX = 16
 
 /** The value between two positions without SP and HTAB around it (RFC 9110 §5.5). */
-export function trimmed(bytes: Buffer, from: number, to: number): string {
-  while (from < to && (bytes[from] === SPACE || bytes[from] === TAB)) from++
-  while (to > from && (bytes[to - 1] === SPACE || bytes[to - 1] === TAB)) to--
-  return bytes.latin1Slice(from, to)
+export function trimmed(text: string, from: number, to: number): string {
+  while (from < to && isSpace(text.charCodeAt(from))) from++
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
 }
 
 /** Without SP and HTAB around it (RFC 9110 §5.5); trim() would also take a byte A0, which ends 'à' in UTF-8. */
 export function trimSpace(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isSpace(text.charCodeAt(start))) start++
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
+  return trimmed(text, 0, text.length)
 }
 
 /** Content-Length is digits and nothing else (RFC 9110 §8.6); -1 for anything that is not, or is 2^53 or more. */

@@ -2,7 +2,7 @@
 // are all answered at once.
 
 import {plainAddress} from '../trust.ts'
-import {CR, CRLF_CRLF, LF} from './bytes.ts'
+import {CR, endOfHead, LF} from './bytes.ts'
 import type {ClientConnection} from './client.ts'
 import {readProxyHeader} from './proxy-protocol.ts'
 import {beginRequest} from './request.ts'
@@ -49,13 +49,12 @@ function takeProxyHeader(client: ClientConnection, bytes: Buffer): boolean {
 function readRequest(client: ClientConnection, bytes: Buffer): boolean {
   const {edge, requestHead: head, table} = client.thread
   const start = skipEmptyLines(bytes)
-  const found = bytes.indexOf(CRLF_CRLF, Math.max(start, client.searchFrom))
-  if (found < 0) {
+  const end = endOfHead(bytes, Math.max(start, client.searchFrom))
+  if (end < 0) {
     waitForMore(client, bytes, start)
     return false
   }
   client.searchFrom = 0
-  const end = found + CRLF_CRLF.length
   const problem =
     end - start > edge.headBytes
       ? 'head-too-large'

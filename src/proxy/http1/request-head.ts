@@ -4,7 +4,7 @@
 
 import type {FailureCode} from '../failure.ts'
 import {ALIAS, CLASS, COLON, CR, equalsIgnoreCase, LF, TAB, TOKEN, VALUE} from './bytes.ts'
-import {isFramingName, listOf, parseLength, trimmed, withoutFields} from './field.ts'
+import {isFramingName, listOf, parseLength, trimmed, trimSpace, withoutFields} from './field.ts'
 import {parseRequestLine} from './request-line.ts'
 
 /** One record per worker, filled anew by every parse: whoever needs a value for longer takes it out. */
@@ -65,9 +65,11 @@ export function parseRequestHead(
   head: RequestHead,
 ): FailureCode | null {
   reset(head)
-  const problem = parseRequestLine(bytes, start, head)
+  // Once as a whole: whatever is taken from it is then a part of this text, and no other call out of JavaScript.
+  const text = bytes.latin1Slice(0, end)
+  const problem = parseRequestLine(bytes, text, start, head)
   if (problem) return problem
-  return parseFields(bytes, head.fieldsStart, end - 2, fieldsMax, taken, head) ?? settle(head)
+  return parseFields(bytes, text, head.fieldsStart, end - 2, fieldsMax, taken, head) ?? settle(head)
 }
 
 // ---
@@ -120,13 +122,13 @@ function reset(head: RequestHead): void {
 
 function parseFields(
   bytes: Buffer,
+  text: string,
   from: number,
   last: number,
   fieldsMax: number,
   taken: TakenFields,
   head: RequestHead,
 ): FailureCode | null {
-  const text = bytes.latin1Slice(from, last)
   let at = from
   let runStart = from
   let count = 0
@@ -146,25 +148,25 @@ function parseFields(
     at += 2
     const meaning = meaningOf(bytes, start, nameEnd, taken)
     if (meaning === KEEP && (classes & ALIAS) === 0) continue
-    if (meaning === KEEP && !isAlias(text.slice(start - from, nameEnd - from))) continue
+    if (meaning === KEEP && !isAlias(text.slice(start, nameEnd))) continue
     if (meaning === HOST) {
       if (hasHost) return 'bad-host'
       hasHost = true
-      head.host = trimmed(bytes, nameEnd + 1, at - 2)
+      // A text of its own, since it stays as long as the connection: what is cut from that of the head keeps all of it.
+      head.host = trimSpace(bytes.latin1Slice(nameEnd + 1, at - 2))
       head.hostLineStart = head.fields.length + start - runStart
       head.hostLineEnd = head.hostLineStart + at - start
       continue
     }
-    if (start > runStart) head.fields += text.slice(runStart - from, start - from)
+    if (start > runStart) head.fields += text.slice(runStart, start)
     runStart = at
     if (meaning <= DROP) continue
     // llhttp does not take 'chunked<TAB>' for chunked: who frames by it must not be given the choice.
     if (meaning === TRANSFER_ENCODING && bytes[at - 3] === TAB) return 'bad-framing'
-    const problem = takeField(meaning, trimmed(bytes, nameEnd + 1, at - 2), head)
+    const problem = takeField(meaning, trimmed(text, nameEnd + 1, at - 2), head)
     if (problem) return problem
   }
-  if (runStart === from) head.fields = text
-  else if (runStart < last) head.fields += text.slice(runStart - from)
+  if (runStart < last) head.fields += text.slice(runStart, last)
   return null
 }
 
@@ -294,6 +296,11 @@ function settle(head: RequestHead): FailureCode | null {
   if (head.isChunked && (head.contentLength >= 0 || head.minor === 0)) return 'bad-framing'
   if (!hasHost && (head.minor === 1 || head.authority === '')) return 'bad-host'
   if (connection === '') return null
+  // What browsers send.
+  if (connection === 'keep-alive') {
+    head.isPersistent = true
+    return null
+  }
   const options = listOf(connection)
   if (options === null) return 'bad-request'
   const named: string[] = []

@@ -9,12 +9,15 @@ const TARGET_BYTES_MAX = 8192
 /** The longest registered method has 17. */
 const METHOD_BYTES_MAX = 32
 
-/** Parses the line at `start` into `head`: 'GET /path HTTP/1.1\r\n', one SP between the parts, nothing else. */
-export function parseRequestLine(bytes: Buffer, start: number, head: RequestHead): FailureCode | null {
+/**
+ * Parses the line at `start` into `head`: 'GET /path HTTP/1.1\r\n', one SP between the parts, nothing else. `text` is the
+ * bytes as latin1.
+ */
+export function parseRequestLine(bytes: Buffer, text: string, start: number, head: RequestHead): FailureCode | null {
   let at = start
   while (((CLASS[bytes[at] as number] as number) & TOKEN) !== 0) at++
   if (at === start || bytes[at] !== SPACE || at - start > METHOD_BYTES_MAX) return 'bad-request'
-  head.method = methodOf(bytes, start, at)
+  head.method = methodOf(bytes, text, start, at)
   at++
   const targetStart = at
   let pathEnd = -1
@@ -34,7 +37,7 @@ export function parseRequestLine(bytes: Buffer, start: number, head: RequestHead
   }
   if (at === targetStart || bytes[at] !== SPACE) return 'bad-request'
   if (at - targetStart > TARGET_BYTES_MAX) return 'uri-too-long'
-  head.target = bytes.latin1Slice(targetStart, at)
+  head.target = text.slice(targetStart, at)
   head.pathChars = (pathEnd < 0 ? at : pathEnd) - targetStart
   head.isUndecided = (classes & UNDECIDED) !== 0
   const problem = parseVersion(bytes, at + 1, head)
@@ -61,9 +64,9 @@ export function judgePartialHead(bytes: Buffer): FailureCode | null {
 
 const DOT = 46
 
-function methodOf(bytes: Buffer, start: number, end: number): string {
+function methodOf(bytes: Buffer, text: string, start: number, end: number): string {
   if (end - start === 3 && bytes[start] === 71 && bytes[start + 1] === 69 && bytes[start + 2] === 84) return 'GET'
-  return bytes.latin1Slice(start, end)
+  return text.slice(start, end)
 }
 
 // Exactly 'HTTP/1.0' or 'HTTP/1.1' and CRLF. Another well-formed version is 505, anything else 400.

@@ -25,10 +25,10 @@ export class ResponseHead {
   fields = ''
 }
 
-/** Parses the head in `bytes[start, end)`, where `end` is behind the CRLF CRLF. */
+/** Parses the head in `bytes[0, end)`, where `end` is behind the CRLF CRLF and `text` is at least this much as latin1. */
 export function parseResponseHead(
   bytes: Buffer,
-  start: number,
+  text: string,
   end: number,
   fieldsMax: number,
   head: ResponseHead,
@@ -40,9 +40,9 @@ export function parseResponseHead(
   head.trailer = ''
   head.keepAliveMs = 0
   head.fields = ''
-  const fieldsStart = parseStatusLine(bytes, start, head)
+  const fieldsStart = parseStatusLine(bytes, text, head)
   if (fieldsStart < 0) return 'response-invalid'
-  return parseFields(bytes, fieldsStart, end - 2, fieldsMax, head) ?? settle(head)
+  return parseFields(bytes, text, fieldsStart, end - 2, fieldsMax, head) ?? settle(head)
 }
 
 // ---
@@ -60,46 +60,46 @@ const KEEP_ALIVE = 7
 let connection = ''
 
 // 'HTTP/1.1 200 OK\r\n' → index behind it, or -1 (RFC 9112 §4; the SP before an empty phrase may be missing).
-function parseStatusLine(bytes: Buffer, start: number, head: ResponseHead): number {
+function parseStatusLine(bytes: Buffer, text: string, head: ResponseHead): number {
   if (
-    bytes[start] !== 72 ||
-    bytes[start + 1] !== 84 ||
-    bytes[start + 2] !== 84 ||
-    bytes[start + 3] !== 80 ||
-    bytes[start + 4] !== 47 ||
-    bytes[start + 5] !== 49 ||
-    bytes[start + 6] !== 46 ||
-    bytes[start + 8] !== SPACE
+    bytes[0] !== 72 ||
+    bytes[1] !== 84 ||
+    bytes[2] !== 84 ||
+    bytes[3] !== 80 ||
+    bytes[4] !== 47 ||
+    bytes[5] !== 49 ||
+    bytes[6] !== 46 ||
+    bytes[8] !== SPACE
   ) {
     return -1
   }
-  const minor = (bytes[start + 7] as number) - 48
+  const minor = (bytes[7] as number) - 48
   if (minor !== 0 && minor !== 1) return -1
   head.minor = minor
   head.isPersistent = minor === 1
   let status = 0
-  for (let i = start + 9; i < start + 12; i++) {
+  for (let i = 9; i < 12; i++) {
     if (((CLASS[bytes[i] as number] as number) & DIGIT) === 0) return -1
     status = status * 10 + (bytes[i] as number) - 48
   }
   if (status < 100 || status > 599) return -1
   head.status = status
-  const reasonStart = start + 12
+  const reasonStart = 12
   let at = reasonStart
   if (bytes[at] === SPACE) while (((CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++
   if (bytes[at] !== CR || bytes[at + 1] !== LF) return -1
-  head.reason = bytes.latin1Slice(reasonStart, at)
+  head.reason = text.slice(reasonStart, at)
   return at + 2
 }
 
 function parseFields(
   bytes: Buffer,
+  text: string,
   from: number,
   last: number,
   fieldsMax: number,
   head: ResponseHead,
 ): FailureCode | null {
-  const text = bytes.latin1Slice(from, last)
   let at = from
   let runStart = from
   let count = 0
@@ -118,13 +118,12 @@ function parseFields(
       head.hasDate = true
       continue
     }
-    if (start > runStart) head.fields += text.slice(runStart - from, start - from)
+    if (start > runStart) head.fields += text.slice(runStart, start)
     runStart = at
     if (meaning === TRANSFER_ENCODING && bytes[at - 3] === TAB) return 'response-invalid'
-    if (meaning !== DROP && !takeField(meaning, trimmed(bytes, nameEnd + 1, at - 2), head)) return 'response-invalid'
+    if (meaning !== DROP && !takeField(meaning, trimmed(text, nameEnd + 1, at - 2), head)) return 'response-invalid'
   }
-  if (runStart === from) head.fields = text
-  else if (runStart < last) head.fields += text.slice(runStart - from)
+  if (runStart < last) head.fields += text.slice(runStart, last)
   return null
 }
 

@@ -6,7 +6,7 @@ import {settleProbeByStatus} from '../circuit.ts'
 import {type Exchange, noteAnswer} from '../exchange.ts'
 import {editFields, restorePaths, withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
-import {CRLF_CRLF} from './bytes.ts'
+import {endOfHead} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
 import {hasField, withoutFields} from './field.ts'
 import {parseResponseHead, type ResponseHead} from './response-head.ts'
@@ -106,16 +106,17 @@ export class ResponseReader {
   }
 
   #readHead(exchange: Exchange, bytes: Buffer, isLent: boolean): void {
-    const found = bytes.indexOf(CRLF_CRLF)
-    if (found < 0) {
+    const end = endOfHead(bytes, 0)
+    if (end < 0) {
       this.#pending = isLent ? Buffer.from(bytes) : bytes
       if (bytes.length > HEAD_BYTES_MAX) this.#upstream.fail(exchange, 'response-head-too-large')
       return
     }
     this.#pending = null
-    const end = found + CRLF_CRLF.length
     const head = this.#upstream.thread.responseHead
-    const problem = parseResponseHead(bytes, 0, end, FIELDS_MAX, head)
+    // The small body behind it, too: head and body go on as one text.
+    const text = bytes.latin1Slice(0, bytes.length - end > INLINE_BYTES ? end : bytes.length)
+    const problem = parseResponseHead(bytes, text, end, FIELDS_MAX, head)
     if (problem) {
       this.#upstream.fail(exchange, problem)
       return
@@ -124,7 +125,7 @@ export class ResponseReader {
       this.#readInterim(exchange, head, bytes, end, isLent)
       return
     }
-    this.#begin(exchange, head, bytes, end, isLent)
+    this.#begin(exchange, head, bytes, text, end, isLent)
   }
 
   // 100 was answered by us already; 101 was not asked for; the others (103 Early Hints) are the client's to use.
@@ -141,7 +142,7 @@ export class ResponseReader {
     if (end < bytes.length) this.#readHead(exchange, bytes.subarray(end), isLent)
   }
 
-  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number, isLent: boolean): void {
+  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, text: string, end: number, isLent: boolean): void {
     noteAnswer(exchange)
     if (exchange.route?.retry && this.#isRetried(exchange, head, bytes.length - end)) return
     const thread = this.#upstream.thread
@@ -157,7 +158,7 @@ export class ResponseReader {
     const edited = policy === null ? head.fields : applyPolicy(exchange, policy, head.fields)
     const {hsts} = exchange.client
     const fields = hsts === '' ? edited : withHsts(edited, hsts)
-    const text =
+    const composed =
       `HTTP/1.1 ${head.status}${head.reason === '' ? ' ' : head.reason}\r\n${fields}` +
       ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : thread.ticks.dateField) +
       (exchange.sticky === null ? '' : stickyField(exchange)) +
@@ -169,10 +170,10 @@ export class ResponseReader {
         : 'Connection: close\r\n\r\n')
     const have = bytes.length - end
     // The head is no part of what is counted.
-    exchange.bytesOut = -text.length
-    if (this.#mode === COUNTED && have >= this.#left && this.#left <= INLINE_BYTES) {
-      const bodyEnd = end + this.#left
-      exchange.client.write(this.#left === 0 ? text : text + bytes.latin1Slice(end, bodyEnd))
+    exchange.bytesOut = -composed.length
+    const bodyEnd = end + this.#left
+    if (this.#mode === COUNTED && bodyEnd <= text.length) {
+      exchange.client.write(this.#left === 0 ? composed : composed + text.slice(end, bodyEnd))
       if (bodyEnd < bytes.length) this.#isReusable = false
       // All of it has come at once: it ends when it began.
       exchange.endedMs = exchange.answeredMs
@@ -182,7 +183,7 @@ export class ResponseReader {
     this.#upstream.awaitMore(exchange)
     const socket = exchange.client.socket
     socket.cork()
-    exchange.client.write(text)
+    exchange.client.write(composed)
     if (have > 0) this.read(bytes.subarray(end), isLent)
     socket.uncork()
   }
