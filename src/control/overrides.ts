@@ -47,26 +47,46 @@ const TIMER_MAX_MS = 86_400_000
 
 export function createOverrides({state, clock, log, onChange}: OverridesParts): Overrides {
   const path = join(state, 'overrides.json')
-  const drains = shelfOf<Lease>('drains', 'a drain')
-  const weights = shelfOf<WeightLease>('weights', 'another weight')
-  let writing: Promise<unknown> = Promise.resolve()
+  let held: Held = {drains: new Map(), weights: new Map()}
+  /** Asked for while the file was being written; no more than the admin socket has connections. */
+  let due: Order[] = []
+  let writing: Promise<void> | null = null
   let cancelExpiry = () => {}
   let closed = false
 
-  // One change after the other, so that the file is never older than what holds.
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = writing.then(work)
-    writing = mine.catch(() => {})
-    return mine
+  function write(change: Change, isHeld: boolean): Promise<void> {
+    const {promise, resolve, reject} = Promise.withResolvers<void>()
+    due.push({change, isHeld, resolve, reject})
+    writing ??= writeDue()
+    return promise
   }
 
-  async function save<L extends Lease>({kind}: Shelf<L>, next: ReadonlyMap<string, L>): Promise<void> {
-    const [drained, weighed] = [[...drains.held.values()], [...weights.held.values()]]
-    await writeAtomic(path, writeLeases({drains: drained, weights: weighed, [kind]: [...next.values()]}))
+  // What is asked for during a write goes with the next one: twenty orders at once are two writes, and two changes.
+  async function writeDue(): Promise<void> {
+    while (due.length > 0) {
+      const orders = due
+      due = []
+      try {
+        const {drains, weights} = changed(orders)
+        await writeAtomic(path, writeLeases({drains: [...drains.values()], weights: [...weights.values()]}))
+        // Made anew, because one may have ended or been lifted meanwhile.
+        if (orders.some(({isHeld}) => !isHeld)) hold(changed(orders))
+        for (const {resolve} of orders) resolve()
+      } catch (error) {
+        for (const {reject} of orders) reject(error)
+      }
+    }
+    writing = null
   }
 
-  function hold<L extends Lease>(shelf: Shelf<L>, leases: ReadonlyMap<string, L>): void {
-    shelf.held = leases
+  function changed(orders: readonly {readonly change: Change}[]): Held {
+    const draft: Draft = {drains: new Map(held.drains), weights: new Map(held.weights)}
+    for (const {change} of orders) change(draft)
+    return draft
+  }
+
+  function hold(next: Held): void {
+    held = next
     if (closed) return
     schedule()
     onChange()
@@ -74,7 +94,7 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
 
   function schedule(): void {
     cancelExpiry()
-    const ends = [...drains.held.values(), ...weights.held.values()].map(({until}) => Date.parse(until))
+    const ends = [...held.drains.values(), ...held.weights.values()].map(({until}) => Date.parse(until))
     if (ends.length === 0) return
     const waitMs = ends.reduce((least, end) => Math.min(least, end)) - clock.now()
     cancelExpiry = clock.after(Math.min(TIMER_MAX_MS, Math.max(0, waitMs)), expire)
@@ -83,23 +103,28 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
   // What has ended stays in the file until the next change: whoever reads it looks at the time.
   function expire(): void {
     schedule()
-    for (const shelf of [drains, weights]) {
-      const ended = [...shelf.held.values()].filter(lease => !isInForce(lease))
-      if (ended.length === 0) continue
-      for (const {id, who, why} of ended) log.info(`${shelf.name} has ended`, {instance: id, who, why})
-      hold(shelf, new Map([...shelf.held].filter(([, lease]) => isInForce(lease))))
+    const next = {drains: inForce(held.drains), weights: inForce(held.weights)}
+    for (const kind of KINDS) {
+      for (const {id, who, why} of held[kind].values()) {
+        if (!next[kind].has(id)) log.info(`${NAMES[kind]} has ended`, {instance: id, who, why})
+      }
     }
+    if (next.drains.size < held.drains.size || next.weights.size < held.weights.size) hold(next)
+  }
+
+  function inForce<L extends Lease>(leases: ReadonlyMap<string, L>): ReadonlyMap<string, L> {
+    return new Map([...leases].filter(([, lease]) => isInForce(lease)))
   }
 
   function isInForce({until}: Lease): boolean {
     return Date.parse(until) > clock.now()
   }
 
-  function restore<L extends Lease>(shelf: Shelf<L>, leases: readonly L[]): void {
+  function restore<K extends Kind>(kind: K, leases: readonly LeaseOf<K>[]): void {
     const valid = leases.filter(isInForce).slice(0, LEASES_MAX)
     if (valid.length === 0) return
-    hold(shelf, new Map(valid.map(lease => [lease.id, lease])))
-    for (const {id, until, who, why} of valid) log.info(`${shelf.name} goes on`, {instance: id, until, who, why})
+    hold(changed([{change: draft => void valid.forEach(lease => void draft[kind].set(lease.id, lease))}]))
+    for (const {id, until, who, why} of valid) log.info(`${NAMES[kind]} goes on`, {instance: id, until, who, why})
   }
 
   function begin(id: string, {forMs, who, why}: LeaseWish): Lease {
@@ -107,31 +132,30 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
     return {id, since: rfc3339(nowMs), until: rfc3339(nowMs + Math.min(forMs, LEASE_MAX_MS)), who, why}
   }
 
-  const put = <L extends Lease>(shelf: Shelf<L>, make: () => L) =>
-    inTurn(async () => {
-      const lease = make()
-      const next = new Map(shelf.held).set(lease.id, lease)
-      await save(shelf, next)
-      hold(shelf, next)
-      const {id, ...said} = lease
-      log.info(`${shelf.name} begins`, {instance: id, ...said})
-      return lease
-    })
+  async function put<K extends Kind>(kind: K, lease: LeaseOf<K>): Promise<LeaseOf<K>> {
+    await write(draft => draft[kind].set(lease.id, lease), false)
+    const {id, ...said} = lease
+    log.info(`${NAMES[kind]} begins`, {instance: id, ...said})
+    return lease
+  }
 
-  const lift = <L extends Lease>(shelf: Shelf<L>, id: string) =>
-    inTurn(async () => {
-      const lease = shelf.held.get(id)
-      if (lease === undefined) return null
-      const next = new Map(shelf.held)
-      next.delete(id)
-      hold(shelf, next)
-      log.info(`${shelf.name} is lifted`, {instance: id})
-      await save(shelf, next)
-      return lease
-    })
+  // Whoever lifts does not wait for the disk; one that is still being written is lifted behind that.
+  async function lift<K extends Kind>(kind: K, id: string): Promise<LeaseOf<K> | null> {
+    let lifted: LeaseOf<K> | null = held[kind].get(id) ?? null
+    if (lifted === null && writing === null) return null
+    const change = (draft: Draft) => {
+      lifted ??= draft[kind].get(id) ?? null
+      draft[kind].delete(id)
+    }
+    const isHeld = lifted !== null
+    if (isHeld) hold(changed([{change}]))
+    await write(change, isHeld)
+    if (lifted !== null) log.info(`${NAMES[kind]} is lifted`, {instance: id})
+    return lifted
+  }
 
-  const find = <L extends Lease>(shelf: Shelf<L>, id: string): L | null => {
-    const lease = shelf.held.get(id)
+  function find<K extends Kind>(kind: K, id: string): LeaseOf<K> | null {
+    const lease = held[kind].get(id)
     return lease !== undefined && isInForce(lease) ? lease : null
   }
 
@@ -141,8 +165,8 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
         const text = await readTextIfExists(path)
         if (text === null) return
         const read = readLeases(text, clock.now())
-        restore(drains, read.drains)
-        restore(weights, read.weights)
+        restore('drains', read.drains)
+        restore('weights', read.weights)
       } catch (error) {
         log.error('what operators ordered in an earlier run cannot be read and holds no longer', {
           file: path,
@@ -150,14 +174,14 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
         })
       }
     },
-    drains: () => [...drains.held.values()].filter(isInForce),
-    drainOf: id => find(drains, id),
-    drain: (id, wish) => put(drains, () => begin(id, wish)),
-    undrain: id => lift(drains, id),
-    weights: () => [...weights.held.values()].filter(isInForce),
-    weightOf: id => find(weights, id),
-    weigh: (id, weight, wish) => put(weights, () => ({...begin(id, wish), weight})),
-    unweigh: id => lift(weights, id),
+    drains: () => [...inForce(held.drains).values()],
+    drainOf: id => find('drains', id),
+    drain: (id, wish) => put('drains', begin(id, wish)),
+    undrain: id => lift('drains', id),
+    weights: () => [...inForce(held.weights).values()],
+    weightOf: id => find('weights', id),
+    weigh: (id, weight, wish) => put('weights', {...begin(id, wish), weight}),
+    unweigh: id => lift('weights', id),
     async close() {
       closed = true
       cancelExpiry()
@@ -168,12 +192,25 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
 
 // ---
 
-/** Leases of one kind, by the id of their instance. */
-type Shelf<L extends Lease> = {readonly kind: keyof Leases; readonly name: string; held: ReadonlyMap<string, L>}
+type Kind = keyof Leases
+type LeaseOf<K extends Kind> = Leases[K][number]
 
-function shelfOf<L extends Lease>(kind: keyof Leases, name: string): Shelf<L> {
-  return {kind, name, held: new Map()}
+/** By the ids of their instances. */
+type Held = {readonly [K in Kind]: ReadonlyMap<string, LeaseOf<K>>}
+type Draft = {readonly [K in Kind]: Map<string, LeaseOf<K>>}
+
+type Change = (draft: Draft) => void
+
+/** `isHeld`: it has taken effect, and only the file has to follow. */
+type Order = {
+  readonly change: Change
+  readonly isHeld: boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
 }
+
+const KINDS: readonly Kind[] = ['drains', 'weights']
+const NAMES = {drains: 'a drain', weights: 'another weight'} as const
 
 function rfc3339(ms: number): string {
   return new Date(ms).toISOString()

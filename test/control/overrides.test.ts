@@ -96,10 +96,49 @@ test(
     const overrides = await started(folder, clock)
     const ids = Array.from({length: 20}, (_, index) => `orders@a:${index}`)
     await Promise.all(ids.map(id => overrides.drain(id, WISH)))
+    assert.is(overrides.changes(), 2, 'one alone, and the others that came while it was written')
     assert.equal(
       (await started(folder, clock)).drains().map(({id}) => id),
       ids,
     )
+  }),
+)
+
+test(
+  'orders that come while the file is being written take effect in their order',
+  withFolder(async folder => {
+    const overrides = await started(folder, createFakeClock())
+    await overrides.drain('orders@a:1', WISH)
+    const answers = await Promise.all([
+      overrides.drain('orders@b:1', WISH),
+      overrides.undrain('orders@b:1'),
+      overrides.undrain('orders@a:1'),
+      overrides.weigh('orders@c:1', 3, WISH),
+      overrides.undrain('orders@c:1'),
+    ])
+    assert.equal(
+      answers.map(answer => answer?.id ?? null),
+      ['orders@b:1', 'orders@b:1', 'orders@a:1', 'orders@c:1', null],
+    )
+    for (const one of [overrides, await started(folder, createFakeClock())]) {
+      assert.equal([one.drains(), one.weights().map(({id}) => id)], [[], ['orders@c:1']])
+    }
+  }),
+)
+
+test(
+  'one that is lifted is lifted, whatever comes of the file',
+  withFolder(async folder => {
+    const state = folder.at('state')
+    await mkdir(state)
+    const overrides = createOverrides({state, clock: createFakeClock(), log: silentLog, onChange: () => {}})
+    folder.scope.defer(() => overrides.close())
+    await overrides.drain('orders@a:1', WISH)
+    await folder.remove('state')
+    const lifting = overrides.undrain('orders@a:1')
+    assert.equal(overrides.drains(), [], 'before the disk has been asked')
+    assert.is(await lifting.catch(error => error.code), 'ENOENT')
+    assert.equal(overrides.drains(), [])
   }),
 )
 
