@@ -2,8 +2,13 @@
 // reader of events that reads all and one that never does. Is the data plane as fast as alone, does memory stay where it
 // is, does whoever is too slow go, and does the screen end with what is true?
 //
-//   node test/bench/live.ts [--seconds N (60)] [--rate N (20000)] [--edits N (200)] [--orders N (200)]
+//   node test/bench/live.ts [--seconds N (60)] [--rate N (20000)] [--edits N (200)] [--orders N (200)] [--first]
+//
+// Load, instance, edits, orders and screen are on the same machine, and on one with two cores a request waits for all of
+// them. With --first (Linux, root) the workers, their instance and the load go before everything else, as they would on
+// machines of their own: what is left in the latencies is what changes do to the data plane itself.
 
+import {execFileSync} from 'node:child_process'
 import {readFileSync} from 'node:fs'
 import {connect} from 'node:net'
 import {setTimeout as delay} from 'node:timers/promises'
@@ -11,7 +16,7 @@ import {parseArgs} from 'node:util'
 import {type AdminClient, createAdminClient} from '../../src/admin/client.ts'
 import {startIn} from '../helpers/command.ts'
 import {type Folder, withFolder} from '../helpers/folder.ts'
-import {cpuSecondsOf, residentBytesOf} from '../helpers/process.ts'
+import {cpuSecondsOf, residentBytesOf, threadsOf} from '../helpers/process.ts'
 import {HAS_TMUX, type Tmux, tmuxIn} from '../helpers/tmux.ts'
 import {ROUTESD} from '../helpers/tui-program.ts'
 import {startPeer} from './end-to-end.ts'
@@ -23,6 +28,8 @@ export type LiveOptions = {
   readonly rate: number
   readonly edits: number
   readonly orders: number
+  /** The data plane, its instance and the load before everything else. */
+  readonly isFirst?: boolean
 }
 
 export type Live = {
@@ -60,6 +67,8 @@ type Read = {
   most: number
 }
 
+/** What Node calls the threads of workers. */
+const WORKER = 'WorkerThread'
 const WARM_UP_MS = 3_000
 const INSTANCES = 100
 const FILES = 20
@@ -69,7 +78,9 @@ const TURN_MS = 100
 const WAITING_MAX = 20
 /** A long word makes a large event. */
 const WHY = 'because '.repeat(20).trim()
-const SETTINGS = 'workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\nadmin: {http: off}\n'
+/** No connection of the load comes to its end: a request that is pipelined behind the last one would not be answered. */
+const SETTINGS =
+  'workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\nadmin: {http: off}\nedge: {requestsPerConnection: 1000000}\n'
 
 export async function live(options: LiveOptions): Promise<Live> {
   const results: Live[] = []
@@ -81,7 +92,7 @@ export async function live(options: LiveOptions): Promise<Live> {
 
 // ---
 
-async function run(folder: Folder, {seconds, rate, edits, orders}: LiveOptions): Promise<Live> {
+async function run(folder: Folder, {seconds, rate, edits, orders, isFirst = false}: LiveOptions): Promise<Live> {
   const origin = await startPeer('origin')
   folder.scope.defer(() => origin.child.kill())
   const urls = Array.from({length: INSTANCES}, (_, index) => `"http://127.0.0.1:${20_000 + index}"`)
@@ -95,6 +106,7 @@ async function run(folder: Folder, {seconds, rate, edits, orders}: LiveOptions):
   const load = startLoad({port: Number(/ http=\S+?:(\d+)/.exec(ready)?.[1]), host: 'x.localhost', rate})
   folder.scope.defer(() => load.stop())
   const pid = daemon.child.pid ?? 0
+  if (isFirst) goFirst([...threadsOf(pid, WORKER), ...threadsOf(process.pid, WORKER), String(origin.child.pid)])
   const before = await measure(load, pid, seconds)
 
   const client = createAdminClient(folder.at('.routesd/admin.sock'))
@@ -153,6 +165,11 @@ async function run(folder: Folder, {seconds, rate, edits, orders}: LiveOptions):
     daemonBytes,
     tui: terminal && {bytes: tuiBytes, cpuShare, isRightAtTheEnd},
   }
+}
+
+// The lowest class that no ordinary thread can keep waiting (sched(7)).
+function goFirst(threads: readonly string[]): void {
+  for (const id of threads) execFileSync('chrt', ['--fifo', '--pid', '1', id])
 }
 
 async function measure(load: Load, daemon: number, seconds: number): Promise<Phase> {
@@ -269,9 +286,11 @@ if (import.meta.main) {
       rate: {type: 'string', default: '20000'},
       edits: {type: 'string', default: '200'},
       orders: {type: 'string', default: '200'},
+      first: {type: 'boolean', default: false},
     },
   })
   const [seconds, rate, edits, orders] = [values.seconds, values.rate, values.edits, values.orders].map(Number)
-  const options = {seconds: seconds ?? 60, rate: rate ?? 20_000, edits: edits ?? 200, orders: orders ?? 200}
+  const counts = {seconds: seconds ?? 60, rate: rate ?? 20_000, edits: edits ?? 200, orders: orders ?? 200}
+  const options = {...counts, isFirst: values.first}
   print(await live(options), options.seconds)
 }

@@ -1,6 +1,6 @@
 // What another process has taken so far, as Linux counts it.
 
-import {readFileSync} from 'node:fs'
+import {readdirSync, readFileSync} from 'node:fs'
 
 /** Ticks a second of the times in /proc: fixed for user space (proc(5)). */
 const TICKS = 100
@@ -16,4 +16,10 @@ export function cpuSecondsOf(pid: number): number {
 export function residentBytesOf(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
   return Number(kib ?? Number.NaN) * 1024
+}
+
+/** Threads of it that have this name, as the kernel knows them. */
+export function threadsOf(pid: number, name: string): string[] {
+  const tasks = `/proc/${pid}/task`
+  return readdirSync(tasks).filter(id => readFileSync(`${tasks}/${id}/comm`, 'utf8').trim() === name)
 }
