@@ -1,6 +1,8 @@
 // One request and its answer: a flat record, every field set once in the constructor, so that the functions around it see
 // one shape. It keeps the route and the origin it was given, whatever is reloaded meanwhile.
 
+// Not the global of this name, which is a getter of Node's that every use would go through.
+import {performance} from 'node:perf_hooks'
 import {CLIENT_GONE, countAnswer} from '../scoreboard/answers.ts'
 import {ERRORS, IN_FLIGHT, LATENCIES, LATENCY_MEAN, LATENCY_SUM, REQUESTS} from '../scoreboard/segment.ts'
 import type {Logged} from './access-log.ts'

@@ -44,7 +44,7 @@ export function parseRequestLine(bytes: Buffer, text: string, start: number, hea
   if (problem) return problem
   head.fieldsStart = at + 11
   if (bytes[targetStart] !== SLASH) return readOtherForm(head)
-  return METHODS.has(head.method) ? refusedMethod(head) : 'unknown-method'
+  return head.method === 'GET' || METHODS.has(head.method) ? refusedMethod(head) : 'unknown-method'
 }
 
 /**
