@@ -39,8 +39,8 @@ export function stageOf(options: StageOptions = {}): () => Promise<Stage> {
   }
 }
 
-/** An answer that takes longer than this waits for something it should not. */
-const LIMIT_MS = 2_000
+/** An answer that takes longer than this waits for something it should not: the time for a head is 10 s. */
+const LIMIT_MS = 8_000
 
 export type Refusal = {
   readonly status: number | readonly number[]

@@ -4,7 +4,7 @@
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  limitMs = 5_000,
+  limitMs = 20_000,
 ): Promise<Exclude<T, false | null | undefined>> {
   const began = performance.now()
   for (;;) {

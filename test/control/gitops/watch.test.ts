@@ -30,7 +30,7 @@ test(
     ] as const) {
       await hints.quiet()
       await change()
-      await until(`a hint of ${what}`, () => hints.count() > 0, 2_000)
+      await until(`a hint of ${what}`, () => hints.count() > 0)
       assert.equal([...new Set(hints.reasons())], ['watch'], what)
     }
   }),
@@ -49,7 +49,7 @@ test(
     await until('the hint of the file that counts', () => hints.count() > 0)
     assert.equal(await hints.quiet(), 1)
     await repo.commit('two')
-    await until('the hint of the commit', () => hints.count() > 0, 2_000)
+    await until('the hint of the commit', () => hints.count() > 0)
   }),
 )
 
