@@ -97,7 +97,7 @@ export class BlockReader {
     }
     const known = session.streams.get(id)
     if (known !== undefined) {
-      if (known.hasClientEnded) known.blame(STREAM_CLOSED)
+      if (known.hasClientEnded()) known.blame(STREAM_CLOSED)
       else if (!isLast || !fields.isTrailers()) known.blame(PROTOCOL_ERROR)
       else known.takeEnd()
       return

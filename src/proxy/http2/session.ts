@@ -25,9 +25,10 @@ import {
   WINDOW_UPDATE,
 } from './frame.ts'
 import {FrameWriter} from './frame-writer.ts'
+import {STREAM_RECEIVE_BYTES} from './incoming.ts'
 import {STREAMS_MAX} from './read-blocks.ts'
 import {FrameReader} from './read-frames.ts'
-import {STREAM_RECEIVE_BYTES, type StreamClient} from './stream.ts'
+import type {StreamClient} from './stream.ts'
 
 /** What a client may send on all streams before it has been passed on. */
 const RECEIVE_BYTES = 1 << 20

@@ -1,6 +1,6 @@
 // One request on a connection of HTTP/2. To whoever forwards it, it is a client of HTTP/1.1: its head was written as one
-// (request-fields.ts), its answer comes as the text of one and is sent by outgoing.ts. While some of that waits, the instance
-// is not read; what the client sends is credited when it has been passed on.
+// (request-fields.ts), its body comes in by incoming.ts, its answer comes as the text of one and is sent by outgoing.ts. While
+// some of that waits, the instance is not read; what the client sends is credited when it has been passed on.
 
 import type {Socket} from 'node:net'
 import type {HostRoutes} from '../../router/routing.ts'
@@ -16,23 +16,12 @@ import type {Table} from '../table.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import type {Secured} from '../tls/accept.ts'
-import {
-  CANCEL,
-  FLOW_CONTROL_ERROR,
-  INTERNAL_ERROR,
-  NO_ERROR,
-  PROTOCOL_ERROR,
-  STREAM_CLOSED,
-  uint32,
-  WINDOW_BYTES_MAX,
-  WINDOW_UPDATE,
-} from './frame.ts'
+import {CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR, WINDOW_BYTES_MAX} from './frame.ts'
+import {Incoming} from './incoming.ts'
 import {Outgoing} from './outgoing.ts'
 import type {RequestFields} from './request-fields.ts'
 import type {Session} from './session.ts'
 
-/** What a client may send on one stream before it has been passed on. */
-export const STREAM_RECEIVE_BYTES = 65_535
 /** A client's pace is judged over windows of this length. */
 const PACE_MS = 5_000
 /** What an exchange of HTTP/2 has as its minor version: its body is neither in chunks nor ended by the connection. */
@@ -66,24 +55,9 @@ export class StreamClient implements Requester, Timed {
   hsts: string
   refusal: FailureCode | null
   isRedirected: boolean
-  /** The client has sent all of its request. */
-  hasClientEnded = false
   isClosed = false
 
-  // On its way in.
-  #isWrapped = false
-  #isPaused = false
-  /** What the request said of its body; -1: nothing. */
-  #length = -1
-  #received = 0
-  /** Of the bytes that will come, so many have been passed on with the head. */
-  #early = 0
-  #receiveWindow = STREAM_RECEIVE_BYTES
-  /** Bytes that have come and were not passed on, and those that the client has not been told of. */
-  #held = 0
-  #uncredited = 0
-
-  // On its way out.
+  readonly #in: Incoming
   readonly #out: Outgoing
   /** The answer is whole, and then: its end was sent. */
   #isEnding = false
@@ -110,6 +84,7 @@ export class StreamClient implements Requester, Timed {
     this.hsts = latest === null ? '' : latest.hsts
     this.refusal = latest === null ? null : latest.refusal
     this.isRedirected = latest === null ? false : latest.isRedirected
+    this.#in = new Incoming(session, id)
     this.#out = new Outgoing(session, id)
     session.latest = this
     session.streams.set(id, this)
@@ -119,8 +94,9 @@ export class StreamClient implements Requester, Timed {
   /** Reads the request and begins its exchange; `body` is what has come of its body already, and will be taken yet. */
   begin(fields: RequestFields, hasBody: boolean, body: Buffer | null): void {
     const {edge, requestHead: head, table, headBytes: scratch} = this.thread
-    this.hasClientEnded = !hasBody
-    this.#isWrapped = hasBody && !fields.hasLength
+    const incoming = this.#in
+    incoming.hasEnded = !hasBody
+    incoming.isWrapped = hasBody && !fields.hasLength
     if (fields.isTooLarge()) {
       this.#refuse('head-too-large')
       return
@@ -129,7 +105,7 @@ export class StreamClient implements Requester, Timed {
       this.#refuse('bad-request')
       return
     }
-    const text = fields.head(this.#isWrapped)
+    const text = fields.head(incoming.isWrapped)
     if (text.length > edge.headBytes) {
       this.#refuse('head-too-large')
       return
@@ -140,15 +116,15 @@ export class StreamClient implements Requester, Timed {
       this.#refuse(problem)
       return
     }
-    this.#length = head.contentLength
+    incoming.length = head.contentLength
     if (!hasBody && head.contentLength > 0) {
       this.blame(PROTOCOL_ERROR)
       return
     }
     head.minor = HTTP2
-    if (body !== null && (this.#length < 0 || body.length <= this.#length)) {
-      this.#early = body.length
-      this.pending = this.#isWrapped ? inChunk(body) : body
+    if (body !== null && body.length > 0 && (incoming.length < 0 || body.length <= incoming.length)) {
+      incoming.isAhead = true
+      this.pending = incoming.framed(body)
     }
     beginRequest(this, head)
   }
@@ -221,59 +197,52 @@ export class StreamClient implements Requester, Timed {
   }
 
   pause(): void {
-    this.#isPaused = true
+    this.#in.isPaused = true
   }
 
   resume(): void {
-    this.#isPaused = false
-    if (this.#held > 0) this.credit(0)
+    this.#in.resume()
   }
 
   detach(): void {}
 
+  /** The client has sent all of its request. */
+  hasClientEnded(): boolean {
+    return this.#in.hasEnded
+  }
+
   /** A frame of the body begins; the code of the error when it may not. */
   expect(length: number): number {
-    if (this.hasClientEnded) return STREAM_CLOSED
-    this.#receiveWindow -= length
-    return this.#receiveWindow < 0 ? FLOW_CONTROL_ERROR : 0
+    return this.#in.expect(length)
   }
 
   /** A part of the body has come. */
   take(data: Buffer): void {
-    this.#received += data.length
-    if (this.#length >= 0 && this.#received > this.#length) this.blame(PROTOCOL_ERROR)
-    else if (this.#early === 0) this.#pass(this.#isWrapped ? inChunk(data) : data)
+    const incoming = this.#in
+    if (!incoming.count(data.length)) this.blame(PROTOCOL_ERROR)
+    else if (!incoming.isAhead) this.#pass(incoming.framed(data))
     // It comes whole, as it was seen.
-    else this.#early = 0
+    else incoming.isAhead = false
     this.credit(data.length)
   }
 
   /** The body has come whole. */
   takeEnd(): void {
-    if (this.#length >= 0 && this.#received !== this.#length) {
+    const incoming = this.#in
+    if (!incoming.isWhole()) {
       this.blame(PROTOCOL_ERROR)
       return
     }
-    this.hasClientEnded = true
+    incoming.hasEnded = true
+    const last = incoming.end()
     if (this.#hasEnded) this.#close()
-    else if (this.#isWrapped) this.#pass(LAST_CHUNK)
+    else if (last !== null) this.#pass(last)
   }
 
-  /** Bytes have been passed on: the client may send as many again, when the instance takes them. */
+  /** Bytes have been passed on, or need not be. */
   credit(bytes: number): void {
-    if (this.isClosed) {
-      this.session.credit(bytes)
-      return
-    }
-    this.#held += bytes
-    if (this.#isPaused) return
-    this.session.credit(this.#held)
-    this.#uncredited += this.#held
-    this.#held = 0
-    if (this.hasClientEnded || this.#uncredited < STREAM_RECEIVE_BYTES / 2) return
-    this.#receiveWindow += this.#uncredited
-    this.session.say(WINDOW_UPDATE, 0, this.id, uint32(this.#uncredited))
-    this.#uncredited = 0
+    if (this.isClosed) this.session.credit(bytes)
+    else this.#in.credit(bytes)
   }
 
   /** The client takes so many bytes more, or less; false when that is beyond what a window may be. */
@@ -328,7 +297,7 @@ export class StreamClient implements Requester, Timed {
     const isSending =
       exchange !== null &&
       !exchange.isRequestDone &&
-      !this.#isPaused &&
+      !this.#in.isPaused &&
       !exchange.expectsContinue &&
       !mayBeSilent(exchange)
     if (!isTaking && (exchange === null || exchange.isRequestDone)) return
@@ -375,11 +344,11 @@ export class StreamClient implements Requester, Timed {
     else this.#out.trailers(trailers)
     this.#hasEnded = true
     // A body that is whole by its length is ended by one frame more, which may be on its way.
-    if (!this.hasClientEnded && !this.#isUnread) {
+    if (!this.#in.hasEnded && !this.#isUnread) {
       this.startPace()
       return
     }
-    if (!this.hasClientEnded) session.resetStream(this.id, NO_ERROR)
+    if (!this.#in.hasEnded) session.resetStream(this.id, NO_ERROR)
     this.#close()
   }
 
@@ -388,21 +357,11 @@ export class StreamClient implements Requester, Timed {
     this.isClosed = true
     this.pending = null
     this.#out.drop()
-    this.session.credit(this.#held)
-    this.#held = 0
+    this.#in.drop()
     this.session.leave(this)
   }
 
   #moved(): number {
-    return this.#received + this.#out.written - this.#out.queuedBytes
+    return this.#in.received + this.#out.written - this.#out.queuedBytes
   }
-}
-
-// ---
-
-const CRLF = Buffer.from('\r\n')
-const LAST_CHUNK = Buffer.from('0\r\n\r\n')
-
-function inChunk(data: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, CRLF])
 }
