@@ -2,6 +2,7 @@
 
 import {connect, type Socket} from 'node:net'
 import type {Scope} from '../../src/base/scope.ts'
+import {PATIENCE_MS} from './until.ts'
 
 export type Client = {
   readonly socket: Socket
@@ -79,20 +80,20 @@ export async function clientOf(scope: Scope, port: number, host = '127.0.0.1'): 
     socket,
     send: data => void (typeof data === 'string' ? socket.write(data, 'latin1') : socket.write(data)),
     text: () => text,
-    until: (pattern, limitMs = 20_000, from = 0) =>
+    until: (pattern, limitMs = PATIENCE_MS, from = 0) =>
       wait(limitMs, String(pattern), () => {
         const part = text.slice(from)
         const found = typeof pattern === 'string' ? part.includes(pattern) : pattern.test(part)
         return found ? part : undefined
       }),
-    ended: (limitMs = 20_000) => wait(limitMs, 'end', () => (isEnded ? {text, reset: isReset} : undefined)),
+    ended: (limitMs = PATIENCE_MS) => wait(limitMs, 'end', () => (isEnded ? {text, reset: isReset} : undefined)),
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
   }
 }
 
 /** Sends bytes on a connection of their own and returns all that comes back until the other side closes. */
-export async function exchange(scope: Scope, port: number, bytes: string, limitMs = 20_000): Promise<string> {
+export async function exchange(scope: Scope, port: number, bytes: string, limitMs = PATIENCE_MS): Promise<string> {
   const client = await clientOf(scope, port)
   client.send(bytes)
   const {text} = await client.ended(limitMs)

@@ -3,6 +3,7 @@
 import {isIP} from 'node:net'
 import {type ConnectionOptions, connect, type TLSSocket} from 'node:tls'
 import type {Scope} from '../../src/base/scope.ts'
+import {PATIENCE_MS} from './until.ts'
 
 export type Shown = {
   readonly socket: TLSSocket
@@ -44,7 +45,7 @@ export function secureTo(
     text = ''
     socket.write(request, 'latin1')
     return new Promise<string>((answered, failed) => {
-      const timer = setTimeout(() => failed(new Error(`no answer; received ${JSON.stringify(text)}`)), 5000)
+      const timer = setTimeout(() => failed(new Error(`no answer; received ${JSON.stringify(text)}`)), PATIENCE_MS)
       const look = () => {
         const head = text.indexOf('\r\n\r\n') + 4
         const length = Number(/^content-length: *(\d+)\r$/im.exec(text)?.[1] ?? -1)

@@ -8,7 +8,7 @@ import {type Origin, originThatAnswers} from '../helpers/origin.ts'
 import {proxyServing} from '../helpers/proxy.ts'
 import {scoped} from '../helpers/scoped.ts'
 import {serviceOf as heldService, holdingOrigin} from '../helpers/service.ts'
-import {until} from '../helpers/until.ts'
+import {PATIENCE_MS, until} from '../helpers/until.ts'
 import {compiled} from '../helpers/written.ts'
 
 const POLICIES = ['round-robin', 'least-connections', 'random-two', 'hash'] as const
@@ -36,7 +36,7 @@ async function serviceOf(scope: Scope, balance: string, written: readonly Writte
         let seen = 0
         for (let i = 0; i < count / connections; i++) {
           client.send(`GET /${i} HTTP/1.1\r\nHost: x.localhost\r\nX-Key: ${connection}-${i}\r\n\r\n`)
-          const text = await client.until(/\r\n\r\n(?:\d$|5\d\d .*\n)/, 5000, seen)
+          const text = await client.until(/\r\n\r\n(?:\d$|5\d\d .*\n)/, PATIENCE_MS, seen)
           seen += text.length
           answers.push(text.startsWith('HTTP/1.1 200') ? text.slice(-1) : text.slice(9, 12))
         }

@@ -102,7 +102,7 @@ for (const [when, sent, answer] of LEAVING) {
         if (how === 'resets') client.socket.resetAndDestroy()
         else if (how === 'half-closes') client.end()
         else client.destroy()
-        await until('the end of the request at the instance', () => origin.open() === 0, 2000)
+        await until('the end of the request at the instance', () => origin.open() === 0)
         await until('the books', () => plane.instanceStats(origin.url).inFlight === 0)
         assert.is(plane.instanceStats(origin.url).errors, 0)
         await until('the books', () => plane.routeStats('x.localhost').inFlight === 0)

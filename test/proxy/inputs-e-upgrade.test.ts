@@ -156,7 +156,7 @@ for (const how of ['closes', 'resets'] as const) {
       await until('the handshake', () => (origin.received[0] ?? '').includes('\r\n\r\n'))
       if (how === 'resets') client.socket.resetAndDestroy()
       else client.destroy()
-      await until('the end at the instance', () => origin.open() === 0, 2000)
+      await until('the end at the instance', () => origin.open() === 0)
       await until('the books', () => plane.instanceStats(origin.url).inFlight === 0)
     }),
   )

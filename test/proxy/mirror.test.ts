@@ -10,7 +10,7 @@ import {OK, type Origin, originOf, originThatAnswers} from '../helpers/origin.ts
 import {proxyServing, type Proxy as Served} from '../helpers/proxy.ts'
 import {type Recorder, recorderOf} from '../helpers/recorder.ts'
 import {scoped} from '../helpers/scoped.ts'
-import {until} from '../helpers/until.ts'
+import {PATIENCE_MS, until} from '../helpers/until.ts'
 import {agreement, webSocketOf, webSocketOrigin} from '../helpers/websocket.ts'
 import {compiled, requestFor} from '../helpers/written.ts'
 
@@ -32,7 +32,7 @@ async function pairOf(scope: Scope, more = '', base = ''): Promise<Pair> {
 async function ask(client: Client, text: string): Promise<void> {
   const from = client.text().length
   client.send(text)
-  await client.until(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n/, 5_000, from)
+  await client.until(/^HTTP\/1\.1 200 [\s\S]*\r\n\r\n/, PATIENCE_MS, from)
 }
 
 async function isCalm(plane: DataPlane, mirror: string): Promise<void> {

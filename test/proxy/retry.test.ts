@@ -8,7 +8,7 @@ import {answerOf, clientOf, exchange, getAndClose} from '../helpers/client.ts'
 import {OK, type Origin, originOf, originThatAnswers} from '../helpers/origin.ts'
 import {proxyServing} from '../helpers/proxy.ts'
 import {scoped} from '../helpers/scoped.ts'
-import {until} from '../helpers/until.ts'
+import {PATIENCE_MS, until} from '../helpers/until.ts'
 import {agreement, handshake, webSocketOrigin} from '../helpers/websocket.ts'
 import {compiled} from '../helpers/written.ts'
 
@@ -125,7 +125,7 @@ test(
     const client = await clientOf(scope, port)
     for (let i = 0, seen = 0; i < 400; i++) {
       client.send('GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n')
-      seen += (await client.until(/\r\n\r\nok$/, 5000, seen)).length
+      seen += (await client.until(/\r\n\r\nok$/, PATIENCE_MS, seen)).length
     }
     const [one = 0, three = 0, none = 0] = others.map(requestsOf)
     assert.equal([one + three, none], [400, 0])
@@ -228,7 +228,7 @@ test(
     let seen = 0
     for (let i = 0; i < 500; i++) {
       client.send('GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n')
-      seen += (await client.until(/^HTTP\/1\.1 503 [\s\S]*\r\n\r\n$/, 5000, seen)).length
+      seen += (await client.until(/^HTTP\/1\.1 503 [\s\S]*\r\n\r\n$/, PATIENCE_MS, seen)).length
     }
     const tookS = (performance.now() - began) / 1000
     const extra = instances.map(requestsOf).reduce((a, b) => a + b) - 500
@@ -317,7 +317,7 @@ test(
       const client = await clientOf(scope, port)
       for (let seen = 0; !isOver; ) {
         client.send('GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n')
-        const text = await client.until(/\r\n\r\n(?:ok|[\s\S]*\n)$/, 5000, seen)
+        const text = await client.until(/\r\n\r\n(?:ok|[\s\S]*\n)$/, PATIENCE_MS, seen)
         seen += text.length
         statuses.push(answerOf(text).status)
       }

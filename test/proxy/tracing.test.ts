@@ -13,7 +13,7 @@ import {OK, originOf} from '../helpers/origin.ts'
 import {type ProxyOptions, proxyServing, type Proxy as ServedProxy} from '../helpers/proxy.ts'
 import {recorderOf} from '../helpers/recorder.ts'
 import {scoped} from '../helpers/scoped.ts'
-import {until} from '../helpers/until.ts'
+import {PATIENCE_MS, until} from '../helpers/until.ts'
 import {webSocketOf, webSocketOrigin} from '../helpers/websocket.ts'
 import {compiled, messageOf, requestFor} from '../helpers/written.ts'
 
@@ -165,7 +165,7 @@ test(
     for (const path of ['/first', '/second']) {
       const from = client.text().length
       client.send(`GET ${path} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
-      await client.until(/ok$/, 5_000, from)
+      await client.until(/ok$/, PATIENCE_MS, from)
     }
     const [, , stale, fresh] = await spans(5)
     assert.equal([stale?.attributes['error.type'], stale?.isError], ['send-failed', true])

@@ -11,7 +11,7 @@ import {type Folder, withFolder} from '../helpers/folder.ts'
 import {OK, type Origin, originThatAnswers} from '../helpers/origin.ts'
 import {createRepo} from '../helpers/repo.ts'
 import {secureTo} from '../helpers/tls-client.ts'
-import {until} from '../helpers/until.ts'
+import {PATIENCE_MS, until} from '../helpers/until.ts'
 import {webSocketOf, webSocketOrigin} from '../helpers/websocket.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n'
@@ -359,7 +359,7 @@ async function serving(folder: Folder, origin: Origin, settings: string, routes 
 async function ask(client: Client): Promise<string> {
   const from = client.text().length
   client.send(GET)
-  return client.until(/ok$/, 5_000, from)
+  return client.until(/ok$/, PATIENCE_MS, from)
 }
 
 async function change(folder: Folder, daemon: RunningDaemon, settings: string): Promise<void> {

@@ -9,7 +9,7 @@ import {answerOf, clientOf, exchange, getAndClose} from '../../helpers/client.ts
 import {answering, http2OriginOf} from '../../helpers/http2-origin.ts'
 import {proxyOf, type SnapshotOptions} from '../../helpers/proxy.ts'
 import {scoped} from '../../helpers/scoped.ts'
-import {until} from '../../helpers/until.ts'
+import {PATIENCE_MS, until} from '../../helpers/until.ts'
 import {handshake} from '../../helpers/websocket.ts'
 
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void
@@ -98,7 +98,7 @@ for (const [what, method, status, pattern] of [
       for (let i = 1; i <= 2; i++) {
         const from = client.text().length
         client.send(`${method} / HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
-        assert.match(await client.until(/\r\n\r\n/, 5_000, from), pattern)
+        assert.match(await client.until(/\r\n\r\n/, PATIENCE_MS, from), pattern)
       }
     }),
   )
