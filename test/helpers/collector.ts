@@ -5,6 +5,7 @@ import {createServer, type IncomingMessage, type ServerResponse} from 'node:http
 import type {AddressInfo} from 'node:net'
 import type {Scope} from '../../src/base/scope.ts'
 import type {SpanChunk} from '../../src/snapshot/spans.ts'
+import {freePort} from './ports.ts'
 
 export type Span = {
   readonly traceId: string
@@ -42,7 +43,7 @@ export type Answer = {
   readonly body?: string
 }
 
-export async function collectorOf(scope: Scope, port = 0): Promise<Collector> {
+export async function collectorOf(scope: Scope, port?: number): Promise<Collector> {
   const spans: Span[] = []
   const batches: number[] = []
   const requests: IncomingMessage[] = []
@@ -71,7 +72,9 @@ export async function collectorOf(scope: Scope, port = 0): Promise<Collector> {
     request.on('data', piece => pieces.push(piece))
     request.on('end', () => take(request, Buffer.concat(pieces).toString('utf8'), response))
   })
-  await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+  // One that a test may take again when this collector is closed.
+  const at = port ?? (await freePort())
+  await new Promise<void>(resolve => server.listen(at, '127.0.0.1', resolve))
   const close = () =>
     new Promise<void>(resolve => {
       server.close(() => resolve())

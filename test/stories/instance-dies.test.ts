@@ -8,6 +8,7 @@ import type {Scope} from '../../src/base/scope.ts'
 import {clientOf} from '../helpers/client.ts'
 import {daemonIn, type RunningDaemon} from '../helpers/daemon.ts'
 import {withFolder} from '../helpers/folder.ts'
+import {freePort} from '../helpers/ports.ts'
 import {until} from '../helpers/until.ts'
 import {compiled} from '../helpers/written.ts'
 
@@ -145,8 +146,8 @@ async function instanceOf(scope: Scope, name: string) {
         socket.on('close', () => sockets.delete(socket))
       }).listen(port, '127.0.0.1', () => resolve(listening))
     })
-  let server = await open(0)
-  const {port} = server.address() as {port: number}
+  const port = await freePort()
+  let server = await open(port)
   const kill = () =>
     new Promise<void>(resolve => {
       server.close(() => resolve())

@@ -5,8 +5,9 @@ import type {CertRow, Status} from '../../../src/admin/protocol.ts'
 import type {CommandResult} from '../command.ts'
 import {command, type RunningCommand, startIn} from '../command.ts'
 import type {Folder} from '../folder.ts'
-import {until} from '../until.ts'
-import {freePorts, type Pebble, type PebbleOptions, pebbleOf} from './pebble.ts'
+import {freePort} from '../ports.ts'
+import {PATIENCE_MS, until} from '../until.ts'
+import {type Pebble, type PebbleOptions, pebbleOf} from './pebble.ts'
 
 export type HttpsDaemon = {
   readonly pebble: Pebble
@@ -32,7 +33,7 @@ export async function httpsDaemonIn(
     readonly dns?: (pebble: Pebble) => Promise<string>
   } = {},
 ): Promise<HttpsDaemon> {
-  const [httpPort = 0] = await freePorts(1)
+  const httpPort = await freePort()
   const pebble = await pebbleOf(folder.scope, {...options, httpPort})
   const directory = (await options.directoryUrl?.(pebble)) ?? pebble.directoryUrl
   const dns = (await options.dns?.(pebble)) ?? ''
@@ -50,7 +51,7 @@ export async function httpsDaemonIn(
   let running: RunningCommand | null = null
   let httpsPort = 0
   const run = (...args: string[]) => command(args, {cwd: folder.path, env})
-  const client = createAdminClient(folder.at('.routesd/admin.sock'))
+  const client = createAdminClient(folder.at('.routesd/admin.sock'), PATIENCE_MS)
   const rows = () => client.certs()
   const daemon: HttpsDaemon = {
     pebble,

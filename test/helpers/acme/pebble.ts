@@ -4,12 +4,12 @@ import {execFileSync, spawn} from 'node:child_process'
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs'
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http'
 import {get} from 'node:https'
-import {createServer as createNetServer} from 'node:net'
 import {tmpdir} from 'node:os'
 import {join} from 'node:path'
 import type {Scope} from '../../../src/base/scope.ts'
 import type {ChallengeAnswer} from '../../../src/snapshot/certificate.ts'
 import type {Pair} from '../certificates.ts'
+import {freePorts} from '../ports.ts'
 import {until} from '../until.ts'
 import {serverPair} from './authority.ts'
 
@@ -128,21 +128,6 @@ export async function responderOf(scope: Scope, port: number): Promise<Responder
       lie = text
     },
   }
-}
-
-/** Ports that nobody listens on at this moment. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({length: count}, () => createNetServer())
-  const ports = await Promise.all(
-    servers.map(
-      server =>
-        new Promise<number>(done =>
-          server.listen(0, '127.0.0.1', () => done((server.address() as {port: number}).port)),
-        ),
-    ),
-  )
-  await Promise.all(servers.map(server => new Promise(done => server.close(done))))
-  return ports
 }
 
 // ---
