@@ -19,8 +19,8 @@ export type Tmux = {
   resize(columns: number, rows: number): Promise<void>
   /** What is on the screen now. */
   screen(): Promise<string>
-  /** Waits until the screen matches, and returns it. */
-  see(pattern: RegExp): Promise<string>
+  /** Waits until the screen matches, and returns it. The first that does may be a half drawn one: ask for all that counts. */
+  see(wanted: RegExp | ((screen: string) => boolean)): Promise<string>
   /** Waits until the program has ended. */
   ended(): Promise<void>
 }
@@ -47,17 +47,18 @@ export async function tmuxIn(folder: Folder, command: string, columns: number, r
     screen,
     press: async (...keys) => void (await tmux('send-keys', ...keys)),
     resize: async (width, height) => void (await tmux('resize-window', '-x', String(width), '-y', String(height))),
-    async see(pattern) {
+    async see(wanted) {
+      const isIt = typeof wanted === 'function' ? wanted : (text: string) => wanted.test(text)
       let last = ''
       const look = async () => {
         await delay(LOOK_MS)
         last = await screen()
-        return pattern.test(last) ? last : null
+        return isIt(last) ? last : null
       }
       try {
-        return await until(String(pattern), look, WAIT_MS)
+        return await until(String(wanted), look, WAIT_MS)
       } catch (error) {
-        throw new Error(`${pattern} is not on the screen:\n${last}`, {cause: error})
+        throw new Error(`${wanted} is not on the screen:\n${last}`, {cause: error})
       }
     },
     async ended() {
