@@ -119,8 +119,11 @@ test(
   'two interrupts at the same moment, as npm sends them, are one',
   withFolder(async folder => {
     const {daemon} = await serving(folder)
+    // Stopped meanwhile: else more than the 100 ms within which they are one may lie between them.
+    daemon.child.kill('SIGSTOP')
     daemon.child.kill('SIGINT')
     daemon.child.kill('SIGTERM')
+    daemon.child.kill('SIGCONT')
     assert.is(await daemon.ended, 0)
   }),
 )
