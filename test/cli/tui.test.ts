@@ -8,6 +8,7 @@ import {createLogFile} from '../../src/cli/run-with-tui.ts'
 import {command} from '../helpers/command.ts'
 import {daemonIn} from '../helpers/daemon.ts'
 import {withFolder} from '../helpers/folder.ts'
+import {until} from '../helpers/until.ts'
 
 const YAML =
   'routes: [{id: x.localhost, service: orders}]\nservices: [{slug: orders, instances: ["http://127.0.0.1:7"]}]\n'
@@ -17,7 +18,9 @@ test(
   'without a terminal it prints what it would show and exits 0, top as well as tui',
   withFolder(async folder => {
     await folder.write({'routes.d/a.yaml': YAML})
-    await daemonIn(folder)
+    const {operations} = await daemonIn(folder)
+    // What it serves is in the history a little later, and the outputs below are to be the same.
+    await until('the history', () => operations.history().length === 1)
     const {code, stdout, stderr} = await command(['tui'], {cwd: folder.path})
     assert.equal([code, stderr], [0, ''])
     assert.match(stdout, /^revision {2}files\.\w+\nsync +Synced\nhealth +Healthy\n/)
