@@ -106,14 +106,19 @@ test(
   'a file that is half written for a moment is not served and not complained about',
   withFolder(async folder => {
     await folder.write({'routes.d/a.yaml': route('a')})
-    const {applied, errors} = await serving(folder)
+    // By hand, because a machine that has no time for the writer has some for the daemon.
+    const clock = createFakeClock()
+    const {applied, errors, reconciler} = await serving(folder, {clock})
+    await reconciler.idle()
+    const pending = clock.pending()
     const file = await open(folder.at('routes.d/a.yaml'), 'w')
     await file.write(BROKEN)
-    await settledFor(80)
+    await until('it to wait for the end of the writing', () => clock.pending() > pending)
+    await clock.advance(80)
     await file.truncate(0)
     await file.write(route('whole'), 0)
     await file.close()
-    await until('the whole file', () => ids(applied.at(-1)).includes('whole.localhost'))
+    await advanceUntil(clock, 'the whole file', () => ids(applied.at(-1)).includes('whole.localhost'))
     assert.equal([applied.length, errors()], [2, []])
   }),
 )
@@ -568,7 +573,7 @@ test(
     await settledFor(100)
     const began = performance.now()
     await reconciler.close()
-    assert.ok(performance.now() - began < 1_000)
+    assert.ok(performance.now() - began < 10_000)
   }),
 )
 
