@@ -20,7 +20,8 @@ export function withFolder(body: (folder: Folder) => Promise<void>): () => Promi
   return async () => {
     const scope = createScope()
     const path = await realpath(await mkdtemp(join(tmpdir(), 'routesd-test-')))
-    scope.defer(() => rm(path, {recursive: true, force: true, maxRetries: 3}))
+    // What a daemon that was killed had started, a git for one, may write there for a moment more.
+    scope.defer(() => rm(path, {recursive: true, force: true, maxRetries: 10}))
     try {
       await body(folderIn(path, scope))
     } finally {
