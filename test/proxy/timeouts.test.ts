@@ -82,18 +82,18 @@ for (const [name, head, piece] of [
         let count = 0
         const timer = setInterval(() => {
           socket.write(piece)
-          if (++count === 10) clearInterval(timer)
+          if (++count === 8) clearInterval(timer)
         }, 300)
         socket.on('close', () => clearInterval(timer))
       })
-      const {port, plane} = await proxyOf(scope, {'x.localhost': origin.url}, {timeouts: {idleMs: 1_000}})
+      const {port, plane} = await proxyOf(scope, {'x.localhost': origin.url}, {timeouts: {idleMs: 2_000}})
       const client = await clientOf(scope, port)
       client.send('GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n')
-      const [{text}, tookMs] = await timed(() => client.ended(8_000))
+      const [{text}, tookMs] = await timed(() => client.ended())
       const body = text.slice(text.indexOf('\r\n\r\n') + 4)
-      assert.is(body.match(/x/g)?.length, 10)
+      assert.is(body.match(/x/g)?.length, 8)
       assert.not.match(body, /0\r\n\r\n$/)
-      assert.ok(tookMs > 3_700 && tookMs < 8_200, `took ${tookMs} ms`)
+      assert.ok(tookMs > 4_100 && tookMs < 15_000, `took ${tookMs} ms`)
       await until('the books', () => origin.open() === 0 && plane.instanceStats(origin.url).inFlight === 0)
       assert.is(plane.workers()[0]?.restarts, 0)
     }),
