@@ -107,6 +107,8 @@ async function started(folder: Folder, [target = '', stuck = target]: readonly s
 
 function linesOf(folder: Folder): Record<string, unknown>[] {
   const path = folder.at('logs/access.log')
-  const text = existsSync(path) ? readFileSync(path, 'utf8').trimEnd() : ''
-  return text === '' ? [] : text.split('\n').map(line => JSON.parse(line) as Record<string, unknown>)
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  // A line that is being written has no end yet.
+  const lines = text.split('\n').slice(0, -1)
+  return lines.map(line => JSON.parse(line) as Record<string, unknown>)
 }
