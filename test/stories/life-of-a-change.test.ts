@@ -130,7 +130,11 @@ test(
     const first = await push(to(fast.url), 'one')
     const settings = 'git: {remote: ./routes.git, every: 1h, soak: {for: 10m, latency: 3x, minRequests: 20}}\n'
     const daemon = await daemonIn(folder, {settings})
-    await asMany(folder, daemon)
+    // On a busy machine some of the first are slow themselves, and three times that would be no breach.
+    await until('it to be fast', async () => {
+      await asMany(folder, daemon)
+      return (daemon.operations.status().latency?.p99Ms ?? LATE_MS) < LATE_MS / 10
+    })
     const bad = await push(to(slow.url), 'a slow backend')
     await daemon.operations.sync()
     assert.equal([daemon.operations.status().revision.applied, await ask(folder, daemon)], [bad, 'slow'])
