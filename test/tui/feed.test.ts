@@ -113,10 +113,11 @@ test(
     await pass(30_000)
     assert.equal(daemon.asked, ['routes', 'history'])
     daemon.tell({type: 'traffic', traffic: {...rates, requestsPerSecond: 3}, latency: {p50Ms: 1, p99Ms: 2}})
-    await until('the routes', () => daemon.asked.length === 3)
-    assert.equal(daemon.asked, ['routes', 'history', 'routes'])
+    // Routes are read again and again from here on, on a busy machine more than once between two looks.
+    await until('the routes', () => daemon.asked.length >= 3)
+    assert.equal(daemon.asked.slice(0, 3), ['routes', 'history', 'routes'])
     await pass(61_000)
-    await until('all of it, because a minute is long', () => daemon.asked.length === 5)
+    await until('all of it, because a minute is long', () => daemon.asked.filter(name => name === 'history').length > 1)
   }),
 )
 
