@@ -15,13 +15,15 @@ export type Folder = {
   remove(name: string): Promise<void>
 }
 
+// What a daemon that was killed had started, a git for one, may write there for a moment more.
+const REMOVAL = {recursive: true, force: true, maxRetries: 10}
+
 /** A test body with a folder: `test('…', withFolder(async folder => { … }))`. */
 export function withFolder(body: (folder: Folder) => Promise<void>): () => Promise<void> {
   return async () => {
     const scope = createScope()
     const path = await realpath(await mkdtemp(join(tmpdir(), 'routesd-test-')))
-    // What a daemon that was killed had started, a git for one, may write there for a moment more.
-    scope.defer(() => rm(path, {recursive: true, force: true, maxRetries: 10}))
+    scope.defer(() => rm(path, REMOVAL))
     try {
       await body(folderIn(path, scope))
     } finally {
@@ -43,6 +45,6 @@ export function folderIn(path: string, scope: Scope): Folder {
         await writeFile(at(name), text)
       }
     },
-    remove: name => rm(at(name), {recursive: true, force: true}),
+    remove: name => rm(at(name), REMOVAL),
   }
 }
