@@ -21,7 +21,7 @@ test(
     const began = performance.now()
     const client = await clientOf(scope, port)
     trickle(scope, client, `GET / HTTP/1.1\r\nHost: x.localhost\r\nA: ${'a'.repeat(1000)}`)
-    const {text} = await client.ended()
+    const {text} = await client.ended(8_000)
     assert.is(statusOf(text), 408)
     assert.match(text, /\r\nConnection: close\r\n/)
     assert.ok(performance.now() - began < 2500)
@@ -39,7 +39,7 @@ test(
     client.send(get())
     await client.until(/ok$/)
     trickle(scope, client, `GET / HTTP/1.1\r\nHost: x.localhost\r\nA: ${'a'.repeat(1000)}`)
-    const {text} = await client.ended()
+    const {text} = await client.ended(8_000)
     assert.match(text, /ok[\s\S]*HTTP\/1\.1 408 /)
     assert.is(origin.received[0]?.split('\r\n\r\n').length, 2)
   }),
@@ -51,11 +51,11 @@ test(
     const origin = await originOf(scope, socket => void socket.write(OK))
     const {port} = await proxyOf(scope, {'x.localhost': origin.url}, {edge: {headerTimeoutMs: 300, idleTimeoutMs: 300}})
     const silent = await clientOf(scope, port)
-    assert.is((await silent.ended()).text, '')
+    assert.is((await silent.ended(8_000)).text, '')
     const idle = await clientOf(scope, port)
     idle.send(get())
     await idle.until(/ok$/)
-    assert.match((await idle.ended()).text, /ok$/)
+    assert.match((await idle.ended(8_000)).text, /ok$/)
   }),
 )
 
