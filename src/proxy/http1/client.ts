@@ -13,6 +13,7 @@ import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import type {Secured} from '../tls/accept.ts'
 import {plainAddress} from '../trust.ts'
+import {judgeClient, PACE_MS} from './judge-client.ts'
 import {type ReadingConnection, readingFor} from './read-buffers.ts'
 import {readInto} from './read-into.ts'
 import {readRequests} from './read-requests.ts'
@@ -24,8 +25,6 @@ const LINGER_MS = 2_000
 const LINGER_BYTES = 1 << 20
 /** How long a client that has said FIN is thought to wait for its answer: a half-close looks like a disconnect. */
 const HALF_CLOSED_MS = 1_000
-/** A client's pace is judged over windows of this length, so that a short pause is no fault. */
-const PACE_MS = 5_000
 
 export type ClientSocket = Socket & {connection: ClientConnection}
 
@@ -185,7 +184,7 @@ export class ClientConnection implements Timed, ReadingConnection {
 
   /** From now on the client has to move bytes, in or out, at the least rate that the settings allow. */
   startPace(): void {
-    this.pacedBytes = this.#movedBytes()
+    this.pacedBytes = this.movedBytes()
     this.deadlineMs = this.thread.ticks.nowMs + PACE_MS
   }
 
@@ -235,12 +234,12 @@ export class ClientConnection implements Timed, ReadingConnection {
   }
 
   onDeadline(): void {
-    const exchange = this.exchange
-    if (this.tunnel !== null) this.tunnel.onDeadline()
-    else if (this.isClosing) this.#judgeLinger()
-    else if (exchange === null) this.#judgeIdle()
-    else if (this.hasEnded) this.#judgeHalfClosed(exchange)
-    else this.#judgePace(exchange)
+    judgeClient(this)
+  }
+
+  /** Since it was accepted, in and out. */
+  movedBytes(): number {
+    return this.socket.bytesRead + this.socket.bytesWritten - this.socket.writableLength
   }
 
   // To a client of HTTP/1.0 the end of the connection is the end of the answer: only a reset says that it is not. In TLS
@@ -248,47 +247,6 @@ export class ClientConnection implements Timed, ReadingConnection {
   #cut(exchange: Exchange): void {
     if (exchange.minor === 0 && this.secured === null) this.socket.resetAndDestroy()
     else this.socket.destroy()
-  }
-
-  #judgeIdle(): void {
-    // It is not idle while it takes what the last answer has left behind.
-    if (this.socket.writableLength > 0 && this.#keepsPace(PACE_MS)) this.startPace()
-    else if (this.pending === null || this.hasEnded) this.socket.destroy()
-    else this.refuse('head-timeout')
-  }
-
-  #judgeLinger(): void {
-    if (this.socket.writableLength > 0 && this.#keepsPace(PACE_MS)) this.startPace()
-    else this.socket.destroy()
-  }
-
-  #judgeHalfClosed(exchange: Exchange): void {
-    if (exchange.hasAnswerBegun && this.#movedBytes() !== this.pacedBytes) this.awaitLast()
-    else this.socket.destroy()
-  }
-
-  // Slow POST and slow read. An instance that is slow is not the client's fault: nothing is asked of a client that waits.
-  #judgePace(exchange: Exchange): void {
-    // Who waits for a 100 waits for us, and we for the instance.
-    const isSending = !exchange.isRequestDone && !this.isPaused && !exchange.expectsContinue
-    const isTaking = this.socket.writableLength > 0
-    if (!isSending && !isTaking && exchange.isRequestDone) return
-    if ((isSending || isTaking) && !this.#keepsPace(PACE_MS)) {
-      if (exchange.hasAnswerBegun || isTaking) this.socket.destroy()
-      else this.fail(exchange, 'body-timeout')
-      return
-    }
-    this.startPace()
-  }
-
-  #keepsPace(windowMs: number): boolean {
-    const moved = this.#movedBytes() - this.pacedBytes
-    this.pacedBytes += moved
-    return moved >= (this.thread.edge.bodyRateBytesPerS * windowMs) / 1000
-  }
-
-  #movedBytes(): number {
-    return this.socket.bytesRead + this.socket.bytesWritten - this.socket.writableLength
   }
 }
 

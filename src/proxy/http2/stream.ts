@@ -8,6 +8,7 @@ import type {RouteEntry} from '../entries.ts'
 import {countRefusal, type Exchange, finishExchange, type Requester} from '../exchange.ts'
 import {FAILURES, type FailureCode, textOf} from '../failure.ts'
 import {callFailure, mayBeSilent} from '../grpc.ts'
+import {PACE_MS} from '../http1/judge-client.ts'
 import {beginRequest} from '../http1/request.ts'
 import {sendBody} from '../http1/request-body.ts'
 import {parseRequestHead} from '../http1/request-head.ts'
@@ -22,8 +23,6 @@ import {Outgoing} from './outgoing.ts'
 import type {RequestFields} from './request-fields.ts'
 import type {Session} from './session.ts'
 
-/** A client's pace is judged over windows of this length. */
-const PACE_MS = 5_000
 /** What an exchange of HTTP/2 has as its minor version: its body is neither in chunks nor ended by the connection. */
 export const HTTP2 = 2
 
