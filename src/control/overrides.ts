@@ -147,10 +147,14 @@ export function createOverrides({state, clock, log, onChange}: OverridesParts): 
       lifted ??= draft[kind].get(id) ?? null
       draft[kind].delete(id)
     }
+    const tell = () => log.info(`${NAMES[kind]} is lifted`, {instance: id})
     const isHeld = lifted !== null
-    if (isHeld) hold(changed([{change}]))
+    if (isHeld) {
+      hold(changed([{change}]))
+      tell()
+    }
     await write(change, isHeld)
-    if (lifted !== null) log.info(`${NAMES[kind]} is lifted`, {instance: id})
+    if (!isHeld && lifted !== null) tell()
     return lifted
   }
 

@@ -78,7 +78,7 @@ const TURN_MS = 100
 const WAITING_MAX = 20
 /** A long word makes a large event. */
 const WHY = 'because '.repeat(20).trim()
-/** No connection of the load comes to its end: a request that is pipelined behind the last one would not be answered. */
+/** No connection of the load comes to its end: one that does is a failure. */
 const SETTINGS =
   'workers: 2\nlisten: {http: "127.0.0.1:0", service: off}\nadmin: {http: off}\nedge: {requestsPerConnection: 1000000}\n'
 

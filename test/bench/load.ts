@@ -1,7 +1,7 @@
 // Requests at a steady rate, in a thread of their own: what is due is sent whether or not answers have come (open loop), so
 // that a proxy that stops for a moment shows it in the latencies of all that were due meanwhile (coordinated omission).
 
-import {connect, Socket} from 'node:net'
+import {connect, type Socket} from 'node:net'
 import {isMainThread, parentPort, Worker, workerData} from 'node:worker_threads'
 
 export type LoadOptions = {
@@ -45,13 +45,22 @@ export function startLoad({port, host, rate, connections = 32}: LoadOptions): Lo
 /** What is due is sent so often. */
 const TURN_MS = 2
 
-type Line = {socket: Socket; readonly due: number[]; rest: string}
+type Line = {readonly socket: Socket; readonly due: number[]; rest: string}
 
 function generate({port, host, rate, connections}: Required<LoadOptions>): void {
   const request = `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
   let latencies: number[] = []
   let failures = 0
-  const lines = Array.from({length: connections}, () => open({socket: new Socket(), due: [], rest: ''}))
+  const lines = Array.from({length: connections}, (): Line => {
+    const socket = connect({port, host: '127.0.0.1', noDelay: true})
+    const line: Line = {socket, due: [], rest: ''}
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => take(line, text))
+    socket.on('error', () => {})
+    // None is closed by us: what it should have carried from here on is not asked at all.
+    socket.on('close', () => failures++)
+    return line
+  })
   const beganMs = performance.now()
   let sent = 0
   setInterval(() => {
@@ -64,22 +73,6 @@ function generate({port, host, rate, connections}: Required<LoadOptions>): void 
       line.socket.write(request)
     }
   }, TURN_MS)
-
-  // Again when it has ended: a connection serves no more than so many requests. What was under way is counted as failed.
-  function open(line: Line): Line {
-    const socket = connect({port, host: '127.0.0.1', noDelay: true})
-    socket.setEncoding('latin1')
-    socket.on('data', (text: string) => take(line, text))
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      failures += line.due.length
-      line.due.length = 0
-      line.rest = ''
-      open(line)
-    })
-    line.socket = socket
-    return line
-  }
 
   // An answer with a body of two bytes and no more: its head ends with the blank line.
   function take(line: Line, text: string): void {
