@@ -32,6 +32,7 @@ export type Downstream = Pick<
   | 'socket'
   | 'address'
   | 'isTrusted'
+  | 'secured'
   | 'hostValue'
   | 'hsts'
   | 'trailers'
@@ -55,7 +56,6 @@ export type Requester = Downstream &
   Pick<
     ClientConnection,
     | 'isService'
-    | 'secured'
     | 'requests'
     | 'exchange'
     | 'host'

@@ -74,6 +74,7 @@ export class RequestCopy implements Downstream, Timed {
   readonly address: string
   readonly isTrusted: boolean
   readonly hostValue: string
+  readonly secured = null
   readonly pending = null
   readonly hsts = ''
   trailers = ''

@@ -11,6 +11,7 @@ import type {ClientConnection} from './http1/client.ts'
 import {ReadBuffers} from './http1/read-buffers.ts'
 import {RequestHead} from './http1/request-head.ts'
 import {ResponseHead} from './http1/response-head.ts'
+import {WriteBuffer} from './http1/write-buffer.ts'
 import {EndOfTurn} from './http2/end-of-turn.ts'
 import {Pieces} from './http2/frame-writer.ts'
 import {RequestFields} from './http2/request-fields.ts'
@@ -42,6 +43,7 @@ export class Thread {
   /** Where https is served; 0: nowhere. */
   httpsPort = 0
   readonly readBuffers = new ReadBuffers()
+  readonly writeBuffer = new WriteBuffer()
   readonly requestHead = new RequestHead()
   readonly responseHead = new ResponseHead()
   /** For HTTP/2: the fields of a request, its head as text, memory for what is sent, and who sends it. */

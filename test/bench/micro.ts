@@ -142,9 +142,7 @@ export function microBenchmarks(): (readonly [string, number])[] {
     ],
     [
       `parse an answer (${ANSWER.length} bytes)`,
-      nanoseconds(100_000, () =>
-        parseResponseHead(ANSWER, ANSWER.latin1Slice(0, ANSWER.length), ANSWER.length, 200, response),
-      ),
+      nanoseconds(100_000, () => parseResponseHead(ANSWER, ANSWER.length, 200, response)),
     ],
     ['edit the fields of an answer', nanoseconds(100_000, () => editFields(fields, edits))],
     ['restore paths in an answer', nanoseconds(100_000, () => restorePaths(fields, {cut: 4, put: ''}, '/app', []))],

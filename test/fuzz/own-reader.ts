@@ -6,7 +6,7 @@ import {CR, endOfHead, LF} from '../../src/proxy/http1/bytes.ts'
 import {ChunkScanner, INVALID, MORE} from '../../src/proxy/http1/chunked.ts'
 import {parseRequestHead, RequestHead} from '../../src/proxy/http1/request-head.ts'
 import {judgePartialHead} from '../../src/proxy/http1/request-line.ts'
-import {parseResponseHead, ResponseHead} from '../../src/proxy/http1/response-head.ts'
+import {fieldsOf, parseResponseHead, ResponseHead, reasonOf} from '../../src/proxy/http1/response-head.ts'
 import {normalizeHost} from '../../src/router/host.ts'
 import {decidePath} from '../../src/router/path.ts'
 
@@ -113,9 +113,8 @@ export type OwnResponse = {
 export function readResponse(bytes: Buffer, method: string): OwnResponse | 'refused' | 'more-head' | 'more-body' {
   const headEnd = endOfHead(bytes, 0)
   if (headEnd < 0) return bytes.length > RESPONSE_HEAD_BYTES ? 'refused' : 'more-head'
-  if (parseResponseHead(bytes, bytes.latin1Slice(0, headEnd), headEnd, RESPONSE_FIELDS, answer) !== null)
-    return 'refused'
-  const {status, minor, reason, fields, contentLength, isChunked} = answer
+  if (parseResponseHead(bytes, headEnd, RESPONSE_FIELDS, answer) !== null) return 'refused'
+  const {status, minor, contentLength, isChunked} = answer
   if (status === 101) return 'refused'
   const isBare = method === 'HEAD' || status < 200 || status === 204 || status === 304
   const isUntilClose = !isBare && !isChunked && contentLength < 0
@@ -127,8 +126,8 @@ export function readResponse(bytes: Buffer, method: string): OwnResponse | 'refu
   return {
     status,
     minor,
-    reason,
-    fields,
+    reason: reasonOf(answer, bytes),
+    fields: fieldsOf(answer, bytes),
     headEnd,
     end,
     isUntilClose,

@@ -19,6 +19,7 @@ export const LF = 10
 export const CR = 13
 export const SPACE = 32
 export const SLASH = 47
+export const ZERO = 48
 export const COLON = 58
 export const SEMICOLON = 59
 export const QUESTION = 63

@@ -1,6 +1,6 @@
 // Values of fields that requests and responses share.
 
-import {SPACE, TAB} from './bytes.ts'
+import {SPACE, TAB, ZERO} from './bytes.ts'
 
 /** 16 digits hold every length below 2^53. */
 const LENGTH_DIGITS_MAX = 16
@@ -31,6 +31,18 @@ export function parseLength(value: string): number {
   return Number.isSafeInteger(length) ? length : -1
 }
 
+/** The same of the bytes between two places. */
+export function lengthOf(bytes: Uint8Array, from: number, to: number): number {
+  if (from === to || to - from > LENGTH_DIGITS_MAX) return -1
+  let length = 0
+  for (let i = from; i < to; i++) {
+    const digit = (bytes[i] as number) - ZERO
+    if (digit < 0 || digit > 9) return -1
+    length = length * 10 + digit
+  }
+  return Number.isSafeInteger(length) ? length : -1
+}
+
 /** 'Keep-Alive, X-Hop' → ['keep-alive', 'x-hop']; null when it is no list of tokens or has more than OPTIONS_MAX. */
 export function listOf(value: string): string[] | null {
   const names = value
@@ -52,6 +64,11 @@ export function withoutFields(fields: string, names: readonly string[]): string 
     start = end
   }
   return kept
+}
+
+/** SP or HTAB, as a character's code or a byte. */
+export function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB
 }
 
 /** Is there a line with this name (in lower case) among the field lines? */
@@ -98,9 +115,5 @@ export function isFramingName(name: string): boolean {
 }
 
 // ---
-
-function isSpace(code: number): boolean {
-  return code === SPACE || code === TAB
-}
 
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade'])

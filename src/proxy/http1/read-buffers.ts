@@ -3,6 +3,7 @@
 // buffers that are used again as soon as nothing of them waits to be written.
 
 import type {OnReadOpts} from 'node:net'
+import {Views} from './views.ts'
 
 /** Most messages are whole in it; what comes in it of a longer one is copied. */
 const HEAD_READ_BYTES = 16_384
@@ -12,6 +13,7 @@ const FREE_MAX = 32
 
 export class ReadBuffers {
   readonly lent: Buffer = Buffer.allocUnsafeSlow(HEAD_READ_BYTES)
+  readonly views = new Views(this.lent)
   readonly #free: Buffer[] = []
 
   take(): Buffer {
@@ -40,14 +42,29 @@ export type Reading = {readonly callback: OnReadOpts['callback']; readonly buffe
 export function readingFor(connection: ReadingConnection): Reading {
   const {readBuffers} = connection.thread
   let current = readBuffers.lent
+  let isRead = false
   return {
-    callback: length => connection.read(current.subarray(0, length), current === readBuffers.lent),
-    // Asked before the first read and behind each.
-    buffer: () => (current = bufferAfter(current, connection, readBuffers)),
+    callback(length) {
+      isRead = true
+      if (current === readBuffers.lent) return connection.read(readBuffers.views.first(length), true)
+      return connection.read(current.subarray(0, length), false)
+    },
+    // Asked before the first read and behind each. Node goes on with what it has when it is given none, and need not look
+    // for where its memory is.
+    buffer() {
+      const last = current
+      current = bufferAfter(last, connection, readBuffers)
+      const isSame = isRead && current === last
+      isRead = false
+      return isSame ? SAME : current
+    },
   }
 }
 
 // ---
+
+// Its type knows nothing of that.
+const SAME = undefined as unknown as Buffer
 
 function bufferAfter(last: Buffer, connection: ReadingConnection, readBuffers: ReadBuffers): Buffer {
   const isOwn = last !== readBuffers.lent

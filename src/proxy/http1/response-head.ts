@@ -2,15 +2,13 @@
 // the failure that the client is told; the connection is then never used again.
 
 import type {FailureCode} from '../failure.ts'
-import {CLASS, COLON, CR, DIGIT, equalsIgnoreCase, LF, SPACE, TAB, TOKEN, VALUE} from './bytes.ts'
-import {listOf, parseLength, trimmed, withoutFields} from './field.ts'
+import {CLASS, COLON, CR, DIGIT, equalsIgnoreCase, LF, SPACE, TAB, TOKEN, VALUE, ZERO} from './bytes.ts'
+import {isSpace, lengthOf, listOf, trimSpace, withoutFields} from './field.ts'
 
-/** One record per worker, filled anew by every parse. */
+/** One record per worker, filled anew by every parse. Places are those in the bytes that were parsed. */
 export class ResponseHead {
   status = 0
   minor = 1
-  /** Phrase behind the code with its leading SP, or ''. */
-  reason = ''
   /** -1 when there is none. */
   contentLength = -1
   isChunked = false
@@ -21,14 +19,24 @@ export class ResponseHead {
   keepAliveMs = 0
   /** Value of Trailer, or ''. */
   trailer = ''
-  /** Field lines to pass on, each with its CRLF. */
-  fields = ''
+  /** Behind the phrase of the status line. */
+  reasonEnd = 0
+  fieldsStart = 0
+  /** The line of Content-Length, with its CRLF; -1 when there is none. */
+  lengthStart = -1
+  lengthEnd = -1
+  /** What may be passed on, the status line and Content-Length too: where each run begins and ends, in pairs. */
+  readonly runs: number[] = []
+  runsLength = 0
+  /** Names of further fields that go no further, in lower case; null for none. */
+  named: readonly string[] | null = null
+  /** Are the runs an answer that any client of HTTP/1.1 may be given? */
+  isPlain = true
 }
 
-/** Parses the head in `bytes[0, end)`, where `end` is behind the CRLF CRLF and `text` is at least this much as latin1. */
+/** Parses the head in `bytes[0, end)`, where `end` is behind the CRLF CRLF. */
 export function parseResponseHead(
   bytes: Buffer,
-  text: string,
   end: number,
   fieldsMax: number,
   head: ResponseHead,
@@ -39,10 +47,31 @@ export function parseResponseHead(
   head.hasDate = false
   head.trailer = ''
   head.keepAliveMs = 0
-  head.fields = ''
-  const fieldsStart = parseStatusLine(bytes, text, head)
-  if (fieldsStart < 0) return 'response-invalid'
-  return parseFields(bytes, text, fieldsStart, end - 2, fieldsMax, head) ?? settle(head)
+  head.lengthStart = -1
+  head.lengthEnd = -1
+  head.runsLength = 0
+  head.named = null
+  if (!parseStatusLine(bytes, head)) return 'response-invalid'
+  return parseFields(bytes, end - 2, fieldsMax, head) ?? settle(head)
+}
+
+/** Phrase behind the code with its leading SP, or ''. */
+export function reasonOf(head: ResponseHead, bytes: Buffer): string {
+  return bytes.latin1Slice(REASON_START, head.reasonEnd)
+}
+
+/** Field lines to pass on, each with its CRLF; those that frame the body are not among them. */
+export function fieldsOf(head: ResponseHead, bytes: Buffer): string {
+  const {fieldsStart, lengthStart, lengthEnd, runs, runsLength, named} = head
+  const text = bytes.latin1Slice(0, runs[runsLength - 1])
+  let fields = ''
+  for (let i = 0; i < runsLength; i += 2) {
+    const start = i === 0 ? fieldsStart : (runs[i] as number)
+    const end = runs[i + 1] as number
+    const hasLength = lengthStart >= start && lengthStart < end
+    fields += hasLength ? text.slice(start, lengthStart) + text.slice(lengthEnd, end) : text.slice(start, end)
+  }
+  return named === null ? fields : withoutFields(fields, named)
 }
 
 // ---
@@ -56,11 +85,13 @@ const DATE = 5
 const TRAILER = 6
 const KEEP_ALIVE = 7
 
+const REASON_START = 12
+
 // Scratch of the parse under way.
 let connection = ''
 
-// 'HTTP/1.1 200 OK\r\n' → index behind it, or -1 (RFC 9112 §4; the SP before an empty phrase may be missing).
-function parseStatusLine(bytes: Buffer, text: string, head: ResponseHead): number {
+// 'HTTP/1.1 200 OK\r\n' (RFC 9112 §4; the SP before an empty phrase may be missing).
+function parseStatusLine(bytes: Buffer, head: ResponseHead): boolean {
   if (
     bytes[0] !== 72 ||
     bytes[1] !== 84 ||
@@ -71,37 +102,31 @@ function parseStatusLine(bytes: Buffer, text: string, head: ResponseHead): numbe
     bytes[6] !== 46 ||
     bytes[8] !== SPACE
   ) {
-    return -1
+    return false
   }
   const minor = (bytes[7] as number) - 48
-  if (minor !== 0 && minor !== 1) return -1
+  if (minor !== 0 && minor !== 1) return false
   head.minor = minor
   head.isPersistent = minor === 1
   let status = 0
   for (let i = 9; i < 12; i++) {
-    if (((CLASS[bytes[i] as number] as number) & DIGIT) === 0) return -1
+    if (((CLASS[bytes[i] as number] as number) & DIGIT) === 0) return false
     status = status * 10 + (bytes[i] as number) - 48
   }
-  if (status < 100 || status > 599) return -1
+  if (status < 100 || status > 599) return false
   head.status = status
-  const reasonStart = 12
-  let at = reasonStart
+  let at = REASON_START
+  head.isPlain = minor === 1 && bytes[at] === SPACE
   if (bytes[at] === SPACE) while (((CLASS[bytes[at] as number] as number) & VALUE) !== 0) at++
-  if (bytes[at] !== CR || bytes[at + 1] !== LF) return -1
-  head.reason = text.slice(reasonStart, at)
-  return at + 2
+  if (bytes[at] !== CR || bytes[at + 1] !== LF) return false
+  head.reasonEnd = at
+  head.fieldsStart = at + 2
+  return true
 }
 
-function parseFields(
-  bytes: Buffer,
-  text: string,
-  from: number,
-  last: number,
-  fieldsMax: number,
-  head: ResponseHead,
-): FailureCode | null {
-  let at = from
-  let runStart = from
+function parseFields(bytes: Buffer, last: number, fieldsMax: number, head: ResponseHead): FailureCode | null {
+  let at = head.fieldsStart
+  let runStart = 0
   let count = 0
   while (at < last) {
     if (++count > fieldsMax) return 'response-head-too-large'
@@ -118,13 +143,48 @@ function parseFields(
       head.hasDate = true
       continue
     }
-    if (start > runStart) head.fields += text.slice(runStart, start)
+    if (meaning === CONTENT_LENGTH) {
+      if (!takeLength(bytes, start, nameEnd + 1, at, head)) return 'response-invalid'
+      continue
+    }
+    if (start > runStart) addRun(head, runStart, start)
     runStart = at
+    if (meaning === DROP) continue
+    if (meaning === CONNECTION && connection === '' && isKeepAlive(bytes, nameEnd + 1, at - 2)) {
+      connection = 'keep-alive'
+      continue
+    }
     if (meaning === TRANSFER_ENCODING && bytes[at - 3] === TAB) return 'response-invalid'
-    if (meaning !== DROP && !takeField(meaning, trimmed(text, nameEnd + 1, at - 2), head)) return 'response-invalid'
+    if (!takeField(meaning, trimSpace(bytes.latin1Slice(nameEnd + 1, at - 2)), head)) return 'response-invalid'
   }
-  if (runStart < last) head.fields += text.slice(runStart, last)
+  // It may be empty: the line that ends the head comes behind it.
+  addRun(head, runStart, last)
   return null
+}
+
+function addRun(head: ResponseHead, start: number, end: number): void {
+  head.runs[head.runsLength] = start
+  head.runs[head.runsLength + 1] = end
+  head.runsLength += 2
+}
+
+// What most instances say, without a text being made of it.
+function isKeepAlive(bytes: Buffer, from: number, to: number): boolean {
+  return bytes[from] === SPACE && equalsIgnoreCase(bytes, from + 1, to, 'keep-alive')
+}
+
+// Once, and digits only. One with a zero before its digits is said again in our words.
+function takeLength(bytes: Buffer, start: number, from: number, end: number, head: ResponseHead): boolean {
+  if (head.contentLength >= 0) return false
+  let at = from
+  let to = end - 2
+  while (at < to && isSpace(bytes[at] as number)) at++
+  while (to > at && isSpace(bytes[to - 1] as number)) to--
+  head.contentLength = lengthOf(bytes, at, to)
+  head.lengthStart = start
+  head.lengthEnd = end
+  if (bytes[at] === ZERO && to - at > 1) head.isPlain = false
+  return head.contentLength >= 0
 }
 
 function meaningOf(bytes: Buffer, start: number, end: number): number {
@@ -150,10 +210,6 @@ function meaningOf(bytes: Buffer, start: number, end: number): number {
 
 function takeField(meaning: number, value: string, head: ResponseHead): boolean {
   switch (meaning) {
-    case CONTENT_LENGTH:
-      if (head.contentLength >= 0) return false
-      head.contentLength = parseLength(value)
-      return head.contentLength >= 0
     case TRANSFER_ENCODING:
       if (head.isChunked || value.toLowerCase() !== 'chunked') return false
       head.isChunked = true
@@ -183,7 +239,10 @@ function settle(head: ResponseHead): FailureCode | null {
   if (options.includes('close')) head.isPersistent = false
   else if (options.includes('keep-alive')) head.isPersistent = true
   const named = options.filter(option => !PROTECTED.has(option))
-  if (named.length > 0) head.fields = withoutFields(head.fields, named)
+  if (named.length > 0) {
+    head.named = named
+    head.isPlain = false
+  }
   return null
 }
 

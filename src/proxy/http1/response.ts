@@ -1,15 +1,13 @@
 // The answer of an instance on its way to the client: head parsed and rewritten, body framed for this client, passed on as
 // it comes. Interim answers go through, up to a bound.
 
-import type {HeadPolicy} from '../../snapshot/snapshot.ts'
 import {settleProbeByStatus} from '../circuit.ts'
 import {type Exchange, noteAnswer} from '../exchange.ts'
-import {editFields, restorePaths, withHsts} from '../head-policy.ts'
-import {stickyField} from '../sticky.ts'
+import {composeAnswer, isPassable, passAnswer} from './answer.ts'
 import {endOfHead} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
-import {hasField, withoutFields} from './field.ts'
-import {parseResponseHead, type ResponseHead} from './response-head.ts'
+import {withoutFields} from './field.ts'
+import {fieldsOf, parseResponseHead, type ResponseHead, reasonOf} from './response-head.ts'
 import type {UpstreamConnection} from './upstream.ts'
 
 /** Of the head of an answer; what instances set in cookies goes beyond what clients send. */
@@ -114,9 +112,7 @@ export class ResponseReader {
     }
     this.#pending = null
     const head = this.#upstream.thread.responseHead
-    // The small body behind it, too: head and body go on as one text.
-    const text = bytes.latin1Slice(0, bytes.length - end > INLINE_BYTES ? end : bytes.length)
-    const problem = parseResponseHead(bytes, text, end, FIELDS_MAX, head)
+    const problem = parseResponseHead(bytes, end, FIELDS_MAX, head)
     if (problem) {
       this.#upstream.fail(exchange, problem)
       return
@@ -125,7 +121,7 @@ export class ResponseReader {
       this.#readInterim(exchange, head, bytes, end, isLent)
       return
     }
-    this.#begin(exchange, head, bytes, text, end, isLent)
+    this.#begin(exchange, head, bytes, end, isLent)
   }
 
   // 100 was answered by us already; 101 was not asked for; the others (103 Early Hints) are the client's to use.
@@ -137,12 +133,12 @@ export class ResponseReader {
     if (head.status !== 100 && exchange.minor > 0) {
       // What the client has seen of one instance must not be followed by the answer of another.
       exchange.replay = ''
-      exchange.client.write(`HTTP/1.1 ${head.status}${head.reason}\r\n${head.fields}\r\n`)
+      exchange.client.write(`HTTP/1.1 ${head.status}${reasonOf(head, bytes)}\r\n${fieldsOf(head, bytes)}\r\n`)
     }
     if (end < bytes.length) this.#readHead(exchange, bytes.subarray(end), isLent)
   }
 
-  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, text: string, end: number, isLent: boolean): void {
+  #begin(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number, isLent: boolean): void {
     noteAnswer(exchange)
     if (exchange.route?.retry && this.#isRetried(exchange, head, bytes.length - end)) return
     const thread = this.#upstream.thread
@@ -153,27 +149,11 @@ export class ResponseReader {
     exchange.isPersistent &&= exchange.isRequestDone && !thread.isDraining
     this.#isReusable = head.isPersistent && exchange.isRequestDone
     if (head.keepAliveMs > 0) this.#upstream.keepFor(head.keepAliveMs)
-    const framing = this.#frame(exchange, head)
-    const policy = exchange.route?.head ?? null
-    const edited = policy === null ? head.fields : applyPolicy(exchange, policy, head.fields)
-    const {hsts} = exchange.client
-    const fields = hsts === '' ? edited : withHsts(edited, hsts)
-    const composed =
-      `HTTP/1.1 ${head.status}${head.reason === '' ? ' ' : head.reason}\r\n${fields}` +
-      ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : thread.ticks.dateField) +
-      (exchange.sticky === null ? '' : stickyField(exchange)) +
-      framing +
-      (exchange.isPersistent
-        ? exchange.minor === 0
-          ? 'Connection: keep-alive\r\n\r\n'
-          : '\r\n'
-        : 'Connection: close\r\n\r\n')
-    const have = bytes.length - end
-    // The head is no part of what is counted.
-    exchange.bytesOut = -composed.length
+    this.#frame(exchange, head)
     const bodyEnd = end + this.#left
-    if (this.#mode === COUNTED && bodyEnd <= text.length) {
-      exchange.client.write(this.#left === 0 ? composed : composed + text.slice(end, bodyEnd))
+    if (this.#mode === COUNTED && bodyEnd <= bytes.length && this.#left <= INLINE_BYTES) {
+      if (isPassable(exchange, head, bodyEnd)) passAnswer(exchange, head, bytes, end, bodyEnd)
+      else this.#writeHead(exchange, head, bytes, bytes.latin1Slice(end, bodyEnd))
       if (bodyEnd < bytes.length) this.#isReusable = false
       // All of it has come at once: it ends when it began.
       exchange.endedMs = exchange.answeredMs
@@ -183,9 +163,16 @@ export class ResponseReader {
     this.#upstream.awaitMore(exchange)
     const socket = exchange.client.socket
     socket.cork()
-    exchange.client.write(composed)
-    if (have > 0) this.read(bytes.subarray(end), isLent)
+    this.#writeHead(exchange, head, bytes, '')
+    if (end < bytes.length) this.read(bytes.subarray(end), isLent)
     socket.uncork()
+  }
+
+  #writeHead(exchange: Exchange, head: ResponseHead, bytes: Buffer, body: string): void {
+    const composed = composeAnswer(exchange, head, bytes, this.#isBodyless)
+    // The head is no part of what is counted.
+    exchange.bytesOut = -composed.length
+    exchange.client.write(composed + body)
   }
 
   // The connection is worth keeping when the whole answer has come.
@@ -195,28 +182,22 @@ export class ResponseReader {
     return this.#upstream.retryAnswer(exchange, head.status, head.isPersistent && bodyBytes === length)
   }
 
-  // Where the body ends (RFC 9112 §6.3) and how this client is told. Framing fields are ours, never copied.
-  #frame(exchange: Exchange, head: ResponseHead): string {
+  // Where the body ends (RFC 9112 §6.3).
+  #frame(exchange: Exchange, head: ResponseHead): void {
     this.#isWrapping = false
     this.#chunks = null
-    const length = head.contentLength >= 0 ? `Content-Length: ${head.contentLength}\r\n` : ''
+    this.#left = 0
+    this.#mode = COUNTED
     if (exchange.method === 'HEAD' || head.status === 204 || head.status === 304) {
-      this.#mode = COUNTED
-      this.#left = 0
       // A body that is announced where none may be could come yet, and meet the next request.
       if (head.status === 204 && (head.isChunked || head.contentLength > 0)) this.#isReusable = false
-      return head.status === 204 ? '' : length
+      return
     }
     if (head.contentLength >= 0) {
-      this.#mode = COUNTED
       this.#left = head.contentLength
-      return length
+      return
     }
-    if (this.#isBodyless) {
-      this.#mode = COUNTED
-      this.#left = 0
-      return exchange.minor > 1 ? '' : 'Content-Length: 0\r\n'
-    }
+    if (this.#isBodyless) return
     const knowsChunks = exchange.minor === 1
     if (!knowsChunks) exchange.isPersistent = false
     if (head.isChunked) {
@@ -228,10 +209,6 @@ export class ResponseReader {
       this.#isReusable = false
       this.#isWrapping = knowsChunks
     }
-    if (!knowsChunks) return ''
-    const trailer =
-      exchange.takesTrailers && head.isChunked && head.trailer !== '' ? `Trailer: ${head.trailer}\r\n` : ''
-    return `Transfer-Encoding: chunked\r\n${trailer}`
   }
 
   #readCounted(exchange: Exchange, data: Buffer): void {
@@ -290,15 +267,4 @@ export class ResponseReader {
     this.#upstream.release(this.#isReusable)
     exchange.client.complete(exchange)
   }
-}
-
-/** The fields of an instance's answer as the route wants the client to see them. */
-export function applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: string): string {
-  const edited = editFields(fields, policy.response)
-  if (policy.rewrite === null) return edited
-  const {cut, put} = policy.rewrite
-  const base = exchange.member?.basePath ?? ''
-  const hosts = [exchange.client.hostValue.toLowerCase(), exchange.member?.origin.authority ?? '']
-  if (policy.host.kind === 'literal') hosts.push(policy.host.value.toLowerCase())
-  return restorePaths(edited, {cut, put: base + put}, exchange.route?.prefix ?? '', hosts)
 }

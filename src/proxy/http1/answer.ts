@@ -1,0 +1,98 @@
+// The head of an instance's answer as the client gets it: as it came, when all that is wanted is less of it, and else in our
+// words, as a text that policies have edited.
+
+import type {HeadPolicy} from '../../snapshot/snapshot.ts'
+import type {Exchange} from '../exchange.ts'
+import {editFields, restorePaths, withHsts} from '../head-policy.ts'
+import {stickyField} from '../sticky.ts'
+import {hasField} from './field.ts'
+import {fieldsOf, type ResponseHead, reasonOf} from './response-head.ts'
+
+/**
+ * May the answer in `bytes[0, bodyEnd)`, which is all of it, be passed on as it came, but for fields that go no further?
+ * Then nothing is added, and its length stays as the instance has said it.
+ */
+export function isPassable(exchange: Exchange, head: ResponseHead, bodyEnd: number): boolean {
+  const {client, route} = exchange
+  return (
+    head.isPlain &&
+    head.contentLength >= 0 &&
+    head.status !== 204 &&
+    head.hasDate &&
+    exchange.minor === 1 &&
+    exchange.isPersistent &&
+    exchange.sticky === null &&
+    (route === null || route.head === null) &&
+    client.hsts === '' &&
+    // What TLS takes waits for a turn, and what waits holds the memory.
+    client.secured === null &&
+    !client.isHolding() &&
+    client.thread.writeBuffer.holds(bodyEnd)
+  )
+}
+
+/** Writes such an answer; `end` is that of its head. */
+export function passAnswer(
+  exchange: Exchange,
+  {runs, runsLength}: ResponseHead,
+  bytes: Buffer,
+  end: number,
+  bodyEnd: number,
+): void {
+  const {client} = exchange
+  const {writeBuffer} = client.thread
+  const last = runsLength - 2
+  for (let i = 0; i < last; i += 2) writeBuffer.add(bytes, runs[i] as number, runs[i + 1] as number)
+  // Behind the last run come the line that ends the head, and the body.
+  writeBuffer.add(bytes, runs[last] as number, bodyEnd)
+  const message = writeBuffer.take()
+  // The head is no part of what is counted.
+  exchange.bytesOut = bodyEnd - end - message.length
+  client.write(message)
+  if (client.isHolding()) writeBuffer.leave()
+}
+
+/** The head for the client, whole. `isBodyless`: the instance has said so in another way than by a length. */
+export function composeAnswer(exchange: Exchange, head: ResponseHead, bytes: Buffer, isBodyless: boolean): string {
+  const {client} = exchange
+  const policy = exchange.route?.head ?? null
+  const told = fieldsOf(head, bytes)
+  const edited = policy === null ? told : applyPolicy(exchange, policy, told)
+  const fields = client.hsts === '' ? edited : withHsts(edited, client.hsts)
+  const reason = reasonOf(head, bytes)
+  return (
+    `HTTP/1.1 ${head.status}${reason === '' ? ' ' : reason}\r\n${fields}` +
+    ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : client.thread.ticks.dateField) +
+    (exchange.sticky === null ? '' : stickyField(exchange)) +
+    framingOf(exchange, head, isBodyless) +
+    (exchange.isPersistent
+      ? exchange.minor === 0
+        ? 'Connection: keep-alive\r\n\r\n'
+        : '\r\n'
+      : 'Connection: close\r\n\r\n')
+  )
+}
+
+/** The fields of an instance's answer as the route wants the client to see them. */
+export function applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: string): string {
+  const edited = editFields(fields, policy.response)
+  if (policy.rewrite === null) return edited
+  const {cut, put} = policy.rewrite
+  const base = exchange.member?.basePath ?? ''
+  const hosts = [exchange.client.hostValue.toLowerCase(), exchange.member?.origin.authority ?? '']
+  if (policy.host.kind === 'literal') hosts.push(policy.host.value.toLowerCase())
+  return restorePaths(edited, {cut, put: base + put}, exchange.route?.prefix ?? '', hosts)
+}
+
+// ---
+
+// How this client is told where the body ends (RFC 9112 §6).
+function framingOf(exchange: Exchange, head: ResponseHead, isBodyless: boolean): string {
+  if (head.status === 204) return ''
+  if (head.contentLength >= 0) return `Content-Length: ${head.contentLength}\r\n`
+  if (exchange.method === 'HEAD' || head.status === 304) return ''
+  if (isBodyless) return exchange.minor > 1 ? '' : 'Content-Length: 0\r\n'
+  if (exchange.minor !== 1) return ''
+  const hasTrailer = exchange.takesTrailers && head.isChunked && head.trailer !== ''
+  return `Transfer-Encoding: chunked\r\n${hasTrailer ? `Trailer: ${head.trailer}\r\n` : ''}`
+}

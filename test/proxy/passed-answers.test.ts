@@ -1,0 +1,143 @@
+// Answers that reach the client as the instance sent them, but for fields that go no further: they are copied as bytes, and
+// must say what they would say if they had been composed anew.
+
+import {test} from 'uvu'
+import * as assert from 'uvu/assert'
+import {createRandom} from '../fuzz/random.ts'
+import {clientOf} from '../helpers/client.ts'
+import {OK, originThatAnswers} from '../helpers/origin.ts'
+import {proxyOf} from '../helpers/proxy.ts'
+import {scoped} from '../helpers/scoped.ts'
+import {until} from '../helpers/until.ts'
+import {messageOf, requestFor} from '../helpers/written.ts'
+
+const ASKED = 'GET / HTTP/1.1\r\nHost: x.localhost\r\n\r\n'
+const DATE = 'Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n'
+
+test(
+  'an answer keeps its status line, its lines and their order, the length among them',
+  scoped(async scope => {
+    const kept = `Server: a\r\n${DATE}content-LENGTH:  6 \r\nX-Latin: caf\xe9\r\nx-latin:two\r\nEtag: "1"\r\n`
+    const origin = await originThatAnswers(
+      scope,
+      `HTTP/1.1 203 As You Like\r\nKeep-Alive: timeout=60\r\n${kept}Connection: Keep-Alive\r\nAge: 1\r\nUpgrade: h2c\r\n\r\nhe\x00\xfflo`,
+    )
+    const {port} = await proxyOf(scope, {'x.localhost': origin.url})
+    const client = await clientOf(scope, port)
+    const answer = `HTTP/1.1 203 As You Like\r\n${kept}Age: 1\r\n\r\nhe\x00\xfflo`
+    for (let asked = 1; asked <= 3; asked++) {
+      client.send(ASKED)
+      await until('the answer', () => client.text().length >= asked * answer.length)
+      assert.is(client.text(), answer.repeat(asked))
+    }
+    assert.is(origin.accepted(), 1)
+  }),
+)
+
+/** A line of an answer each, of which some go no further and some decide how the answer is made. */
+const LINES = [
+  DATE,
+  'date: now\r\n',
+  'Connection: keep-alive\r\n',
+  'connection: Keep-Alive\r\n',
+  'Connection:keep-alive\r\n',
+  'Connection:xkeep-alive\r\nxkeep-alive: 1\r\n',
+  'Connection: X-Hop\r\nX-Hop: 1\r\n',
+  'Connection: keep-alive, x-named\r\nx-named: 1\r\n',
+  'Keep-Alive: timeout=60, max=5\r\n',
+  'Proxy-Connection: keep-alive\r\n',
+  'Upgrade: h2c\r\n',
+  'Trailer: X-Sum\r\n',
+  'Server: nginx\r\n',
+  'X-Empty:\r\n',
+  'Set-Cookie: a=b\r\n',
+  'set-cookie: c=d; Path=/\r\n',
+]
+const LENGTHS = [
+  'Content-Length: 4\r\n',
+  'content-length:4\r\n',
+  'Content-Length: 0004\r\n',
+  'Content-Length:\t 4 \t\r\n',
+]
+const STATUS_LINES = ['HTTP/1.1 200 OK', 'HTTP/1.1 404 ', 'HTTP/1.1 200', 'HTTP/1.1 500 Oh no']
+const GOES_NO_FURTHER = /^(connection|keep-alive|proxy-connection|upgrade|trailer|x-hop|x-named|xkeep-alive):/i
+const CASES = 200
+
+test(
+  'a client that stays is told the same as one that asks to close, whatever lines an answer has in whatever order',
+  scoped(async scope => {
+    let answer = OK
+    const origin = await originThatAnswers(scope, () => answer)
+    const {port} = await proxyOf(scope, {'x.localhost': origin.url})
+    const staying = await clientOf(scope, port)
+    const {below, pick} = createRandom(1)
+    for (let i = 0; i < CASES; i++) {
+      const before = Array.from({length: below(5)}, () => pick(LINES)).join('')
+      const behind = Array.from({length: below(5)}, () => pick(LINES)).join('')
+      answer = `${pick(STATUS_LINES)}\r\n${before}${pick(LENGTHS)}${behind}\r\nbody`
+      const from = staying.text().length
+      staying.send(ASKED)
+      const stayed = messageOf(await staying.until('\r\n\r\nbody', undefined, from))
+      const leaving = await clientOf(scope, port)
+      leaving.send(requestFor('x.localhost/'))
+      const left = messageOf((await leaving.ended()).text)
+      const what = JSON.stringify(answer)
+      assert.is(stayed.line, left.line, what)
+      assert.is(stayed.body, left.body, what)
+      assert.equal(stayed.values('content-length'), left.values('content-length'), what)
+      assert.equal(othersOf(stayed.fields), othersOf(left.fields), what)
+      assert.not(
+        stayed.fields.some(field => GOES_NO_FURTHER.test(field)),
+        what,
+      )
+    }
+  }),
+)
+
+/** Longer than what the kernel takes on the way to a client that does not read. */
+const ANSWERS = 2_000
+const BODY_BYTES = 7_000
+
+test(
+  'small answers that have to wait for a slow client are not overwritten by those of others',
+  scoped(async scope => {
+    const origin = await originThatAnswers(scope, head => answerFor(/ \/(\w+) /.exec(head)?.[1] ?? ''))
+    const {port} = await proxyOf(scope, {'x.localhost': origin.url})
+    const slow = await clientOf(scope, port)
+    slow.socket.pause()
+    for (let i = 0; i < ANSWERS; i++) slow.send(`GET /s${i} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
+    let seen = -1
+    let looks = 0
+    await until('the way to the slow client to be full', () => {
+      const asked = origin.received.join('').length
+      looks = asked === seen ? looks + 1 : 0
+      seen = asked
+      return looks > 20
+    })
+    const other = await clientOf(scope, port)
+    for (let i = 0; i < 20; i++) {
+      const from = other.text().length
+      other.send(`GET /o${i} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
+      await until('the answer', () => other.text().length >= from + answerFor(`o${i}`).length)
+      assert.is(other.text().slice(from), answerFor(`o${i}`))
+    }
+    assert.ok(origin.received.join('').split('GET ').length - 1 < ANSWERS, 'the slow client is not served to the end')
+    slow.socket.resume()
+    const all = Array.from({length: ANSWERS}, (_, i) => answerFor(`s${i}`)).join('')
+    await until('all answers', () => slow.text().length >= all.length)
+    assert.ok(slow.text() === all, 'every answer is its own')
+  }),
+)
+
+test.run()
+
+// ---
+
+function othersOf(fields: readonly string[]): string[] {
+  return fields.filter(field => !/^(content-length|connection|date):/i.test(field))
+}
+
+function answerFor(name: string): string {
+  const body = `${name} `.repeat(Math.ceil(BODY_BYTES / (name.length + 1))).slice(0, BODY_BYTES)
+  return `HTTP/1.1 200 OK\r\n${DATE}Content-Length: ${BODY_BYTES}\r\n\r\n${body}`
+}
