@@ -24,9 +24,8 @@ export function isPassable(exchange: Exchange, head: ResponseHead, bodyEnd: numb
     exchange.sticky === null &&
     (route === null || route.head === null) &&
     client.hsts === '' &&
-    // What TLS takes waits for a turn, and what waits holds the memory.
-    client.secured === null &&
-    !client.isHolding() &&
+    // Of many that wait, each would keep memory for the longest.
+    (client.secured !== null || !client.isHolding()) &&
     client.thread.writeBuffer.holds(bodyEnd)
   )
 }
@@ -48,8 +47,9 @@ export function passAnswer(
   const message = writeBuffer.take()
   // The head is no part of what is counted.
   exchange.bytesOut = bodyEnd - end - message.length
-  client.write(message)
-  if (client.isHolding()) writeBuffer.leave()
+  // TLS tells only a turn later that it is done with what it was given.
+  client.write(client.secured === null ? message : Buffer.from(message))
+  if (client.secured === null && client.isHolding()) writeBuffer.leave()
 }
 
 /** The head for the client, whole. `isBodyless`: the instance has said so in another way than by a length. */

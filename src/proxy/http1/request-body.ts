@@ -2,6 +2,7 @@
 // the client is not read.
 
 import type {Exchange, Upstream} from '../exchange.ts'
+import {isIdempotent} from '../retry.ts'
 import {INVALID} from './chunked.ts'
 import type {UpstreamConnection} from './upstream.ts'
 
@@ -11,10 +12,14 @@ const INLINE_BYTES = 8192
 /** Sends the head and what has come of the body. The connection is open. */
 export function sendRequest(exchange: Exchange, upstream: UpstreamConnection): void {
   exchange.isSent = true
-  takeInlineBody(exchange)
+  const body = takeInlineBody(exchange)
   if (exchange.isRequestDone) {
-    if (exchange.replay === '') exchange.replay = exchange.requestHead
-    upstream.socket.write(exchange.replay, 'latin1')
+    if (body !== null && isPassable(exchange, upstream, body)) {
+      passRequest(exchange, upstream, body)
+    } else {
+      if (exchange.replay === '') exchange.replay = exchange.requestHead + (body?.latin1Slice() ?? '')
+      upstream.socket.write(exchange.replay, 'latin1')
+    }
     upstream.awaitAnswer(exchange)
     if (exchange.copy !== null) exchange.copy.send()
     return
@@ -59,20 +64,39 @@ export function sendBody(exchange: Exchange): void {
   else if (exchange.isRequestDone && client.pending !== null) client.pause()
 }
 
-/** Takes a small body that came with its head; what is to be sent is in `replay` then. */
-export function takeInlineBody(exchange: Exchange): void {
+/** Takes a small body that came with its head, if there is one: the request is done then. */
+export function takeInlineBody(exchange: Exchange): Buffer | null {
   const bytes = exchange.client.pending
   const length = exchange.bodyLeft
-  if (bytes === null || length <= 0 || length > INLINE_BYTES || bytes.length < length) return
-  exchange.replay = exchange.requestHead + bytes.latin1Slice(0, length)
+  if (bytes === null || length <= 0 || length > INLINE_BYTES || bytes.length < length) return null
   if (exchange.copy !== null) exchange.copy.take(bytes, 0, length)
   exchange.client.pending = bytes.length === length ? null : bytes.subarray(length)
   exchange.bytesIn = length
   exchange.bodyLeft = 0
   exchange.isRequestDone = true
+  return bytes.length === length ? bytes : bytes.subarray(0, length)
 }
 
 // ---
+
+// What may have to be sent again is kept as a text, which can be written as well; what TLS takes waits for a turn.
+function isPassable({method, route, requestHead}: Exchange, upstream: UpstreamConnection, body: Buffer): boolean {
+  return (
+    !isIdempotent(method) &&
+    route?.retry?.unsafe !== true &&
+    upstream.origin.scheme === 'http' &&
+    !upstream.isHolding() &&
+    upstream.thread.writeBuffer.holds(requestHead.length + body.length)
+  )
+}
+
+function passRequest({requestHead}: Exchange, upstream: UpstreamConnection, body: Buffer): void {
+  const {writeBuffer} = upstream.thread
+  writeBuffer.addText(requestHead)
+  writeBuffer.add(body, 0, body.length)
+  upstream.socket.write(writeBuffer.take())
+  if (upstream.isHolding()) writeBuffer.leave()
+}
 
 function sendCounted(exchange: Exchange, upstream: Upstream, bytes: Buffer): boolean {
   const isLast = bytes.length >= exchange.bodyLeft

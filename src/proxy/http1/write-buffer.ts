@@ -20,6 +20,11 @@ export class WriteBuffer {
     this.#length += bytes.copy(this.#bytes, this.#length, start, end)
   }
 
+  /** The same with a text of latin1. */
+  addText(text: string): void {
+    this.#length += this.#bytes.latin1Write(text, this.#length)
+  }
+
   /** The message, to be written at once. */
   take(): Buffer {
     const length = this.#length

@@ -69,7 +69,8 @@ export class UpstreamStream implements Timed {
     if (exchange === null) return
     this.#session = session
     this.#sentMs = this.thread.ticks.nowMs
-    if (exchange.replay === '') takeInlineBody(exchange)
+    const inline = exchange.replay === '' ? takeInlineBody(exchange) : null
+    if (inline !== null) exchange.replay = exchange.requestHead + inline.latin1Slice()
     const body = exchange.replay.slice(exchange.requestHead.length)
     try {
       const fields = requestFields(exchange.requestHead, session.origin.scheme)
