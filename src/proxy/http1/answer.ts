@@ -9,47 +9,39 @@ import {hasField} from './field.ts'
 import {fieldsOf, type ResponseHead, reasonOf} from './response-head.ts'
 
 /**
- * May the answer in `bytes[0, bodyEnd)`, which is all of it, be passed on as it came, but for fields that go no further?
- * Then nothing is added, and its length stays as the instance has said it.
+ * Writes the answer in `bytes[0, bodyEnd)`, which is all of it and has a head that ends at `end`, as it came, but for fields
+ * that go no further or that we add; its length stays as the instance has said it. False when more is to be done.
  */
-export function isPassable(exchange: Exchange, head: ResponseHead, bodyEnd: number): boolean {
-  const {client, route} = exchange
-  return (
-    head.isPlain &&
-    head.contentLength >= 0 &&
-    head.status !== 204 &&
-    head.hasDate &&
-    exchange.minor === 1 &&
-    exchange.isPersistent &&
-    exchange.sticky === null &&
-    (route === null || route.head === null) &&
-    client.hsts === '' &&
-    // Of many that wait, each would keep memory for the longest.
-    (client.secured !== null || !client.isHolding()) &&
-    client.thread.writeBuffer.holds(bodyEnd)
-  )
-}
-
-/** Writes such an answer; `end` is that of its head. */
 export function passAnswer(
   exchange: Exchange,
-  {runs, runsLength}: ResponseHead,
+  head: ResponseHead,
   bytes: Buffer,
   end: number,
   bodyEnd: number,
-): void {
+): boolean {
+  if (!isPassable(exchange, head)) return false
   const {client} = exchange
   const {writeBuffer} = client.thread
+  const added = addedTo(exchange, head.hasDate)
+  if (!writeBuffer.holds(bodyEnd + added.length)) return false
+  const {runs, runsLength} = head
   const last = runsLength - 2
   for (let i = 0; i < last; i += 2) writeBuffer.add(bytes, runs[i] as number, runs[i + 1] as number)
-  // Behind the last run come the line that ends the head, and the body.
-  writeBuffer.add(bytes, runs[last] as number, bodyEnd)
+  if (added === '') {
+    // Behind the last run come the line that ends the head, and the body.
+    writeBuffer.add(bytes, runs[last] as number, bodyEnd)
+  } else {
+    writeBuffer.add(bytes, runs[last] as number, runs[last + 1] as number)
+    writeBuffer.addText(added)
+    writeBuffer.add(bytes, runs[last + 1] as number, bodyEnd)
+  }
   const message = writeBuffer.take()
   // The head is no part of what is counted.
   exchange.bytesOut = bodyEnd - end - message.length
   // TLS tells only a turn later that it is done with what it was given.
   client.write(client.secured === null ? message : Buffer.from(message))
   if (client.secured === null && client.isHolding()) writeBuffer.leave()
+  return true
 }
 
 /** The head for the client, whole. `isBodyless`: the instance has said so in another way than by a length. */
@@ -60,17 +52,9 @@ export function composeAnswer(exchange: Exchange, head: ResponseHead, bytes: Buf
   const edited = policy === null ? told : applyPolicy(exchange, policy, told)
   const fields = client.hsts === '' ? edited : withHsts(edited, client.hsts)
   const reason = reasonOf(head, bytes)
-  return (
-    `HTTP/1.1 ${head.status}${reason === '' ? ' ' : reason}\r\n${fields}` +
-    ((policy === null ? head.hasDate : hasField(fields, 'date')) ? '' : client.thread.ticks.dateField) +
-    (exchange.sticky === null ? '' : stickyField(exchange)) +
-    framingOf(exchange, head, isBodyless) +
-    (exchange.isPersistent
-      ? exchange.minor === 0
-        ? 'Connection: keep-alive\r\n\r\n'
-        : '\r\n'
-      : 'Connection: close\r\n\r\n')
-  )
+  const added = addedTo(exchange, policy === null ? head.hasDate : hasField(fields, 'date'))
+  const line = `HTTP/1.1 ${head.status}${reason === '' ? ' ' : reason}\r\n`
+  return `${line}${fields}${framingOf(exchange, head, isBodyless)}${added}\r\n`
 }
 
 /** The fields of an instance's answer as the route wants the client to see them. */
@@ -85,6 +69,27 @@ export function applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: stri
 }
 
 // ---
+
+function isPassable({client, minor, route}: Exchange, head: ResponseHead): boolean {
+  return (
+    head.isPlain &&
+    head.contentLength >= 0 &&
+    head.status !== 204 &&
+    minor < 2 &&
+    (route === null || route.head === null) &&
+    client.hsts === '' &&
+    // Of many that wait, each would keep memory for the longest.
+    (client.secured !== null || !client.isHolding())
+  )
+}
+
+// What we say for ourselves, behind the fields of the instance.
+function addedTo(exchange: Exchange, hasDate: boolean): string {
+  const {client, isPersistent, minor, sticky} = exchange
+  const date = hasDate ? '' : client.thread.ticks.dateField
+  const cookie = sticky === null ? '' : stickyField(exchange)
+  return date + cookie + (isPersistent ? (minor === 0 ? 'Connection: keep-alive\r\n' : '') : 'Connection: close\r\n')
+}
 
 // How this client is told where the body ends (RFC 9112 §6).
 function framingOf(exchange: Exchange, head: ResponseHead, isBodyless: boolean): string {

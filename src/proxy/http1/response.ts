@@ -3,7 +3,7 @@
 
 import {settleProbeByStatus} from '../circuit.ts'
 import {type Exchange, noteAnswer} from '../exchange.ts'
-import {composeAnswer, isPassable, passAnswer} from './answer.ts'
+import {composeAnswer, passAnswer} from './answer.ts'
 import {endOfHead} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
 import {withoutFields} from './field.ts'
@@ -152,8 +152,8 @@ export class ResponseReader {
     this.#frame(exchange, head)
     const bodyEnd = end + this.#left
     if (this.#mode === COUNTED && bodyEnd <= bytes.length && this.#left <= INLINE_BYTES) {
-      if (isPassable(exchange, head, bodyEnd)) passAnswer(exchange, head, bytes, end, bodyEnd)
-      else this.#writeHead(exchange, head, bytes, bytes.latin1Slice(end, bodyEnd))
+      const isPassed = passAnswer(exchange, head, bytes, end, bodyEnd)
+      if (!isPassed) this.#writeHead(exchange, head, bytes, bytes.latin1Slice(end, bodyEnd))
       if (bodyEnd < bytes.length) this.#isReusable = false
       // All of it has come at once: it ends when it began.
       exchange.endedMs = exchange.answeredMs
