@@ -1,7 +1,7 @@
 // The access log of the real program: what is in the file after it was told to end, and after it was killed.
 
 import {execFile} from 'node:child_process'
-import {constants, existsSync, readFileSync} from 'node:fs'
+import {constants, existsSync, readdirSync, readFileSync} from 'node:fs'
 import {open} from 'node:fs/promises'
 import {promisify} from 'node:util'
 import {test} from 'uvu'
@@ -85,6 +85,7 @@ test(
     // Nobody reads any more, so that who opens it again waits for ever.
     await reader.close()
     daemon.child.kill('SIGUSR2')
+    await until('a worker to be stuck', () => waitsIn(daemon.child.pid ?? 0).includes('wait_for_partner'))
     await daemon.stop()
     assert.is(daemon.child.signalCode, 'SIGTERM', 'it ended by itself, and was not killed')
     assert.match(daemon.stderr(), /a worker does not end and is left behind/)
@@ -103,6 +104,11 @@ async function started(folder: Folder, [target = '', stuck = target]: readonly s
   const daemon = startIn(folder, ['run'])
   const ready = await daemon.line(/^routesd ready /)
   return {daemon, port: Number(/ http=\S+:(\d+) /.exec(ready)?.[1])}
+}
+
+// Where in the kernel the threads of a process of ours wait; 'wait_for_partner' is the open of a FIFO.
+function waitsIn(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map(thread => readFileSync(`/proc/${pid}/task/${thread}/wchan`, 'utf8'))
 }
 
 function linesOf(folder: Folder): Record<string, unknown>[] {
