@@ -40,7 +40,7 @@ async function helloOf(scope: Scope): Promise<Buffer> {
 check(
   'a client that does not get on with its handshake is let go',
   scoped(async scope => {
-    const {httpsPort} = await secured(scope, 'http://127.0.0.1:1', {edge: {headerTimeoutMs: 500}})
+    const {httpsPort} = await secured(scope, 'http://127.0.0.1:1', {edge: {headerTimeoutMs: 2_000}})
     const hello = await helloOf(scope)
     const clients = await Promise.all([1, 2, 3].map(() => clientOf(scope, httpsPort)))
     const [silent, half, whole] = clients
@@ -113,7 +113,7 @@ check(
   'who the PROXY header in front of the handshake names is the client',
   scoped(async scope => {
     const origin = await originThatAnswers(scope, OK)
-    const edge = {proxyProtocol: true, trustedProxies: ['127.0.0.0/8'], headerTimeoutMs: 1_000}
+    const edge = {proxyProtocol: true, trustedProxies: ['127.0.0.0/8'], headerTimeoutMs: 3_000}
     const {httpsPort} = await secured(scope, origin.url, {edge})
     const ask = async (...pieces: string[]) => {
       const socket: Socket = connect({port: httpsPort, host: '127.0.0.1', noDelay: true})
