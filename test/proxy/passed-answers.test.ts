@@ -34,6 +34,20 @@ test(
   }),
 )
 
+test(
+  'a length with a zero before its digits is said in our words',
+  scoped(async scope => {
+    let length = ''
+    const origin = await originThatAnswers(scope, () => `HTTP/1.1 200 OK\r\n${DATE}Content-Length: ${length}\r\n\r\n`)
+    const {port} = await proxyOf(scope, {'x.localhost': origin.url})
+    for (length of ['00', '0000000000000000', '0']) {
+      const client = await clientOf(scope, port)
+      client.send(ASKED)
+      assert.equal(messageOf(await client.until('\r\n\r\n')).values('content-length'), ['0'], length)
+    }
+  }),
+)
+
 /** A line of an answer each, of which some go no further and some decide how the answer is made. */
 const LINES = [
   DATE,

@@ -19,20 +19,13 @@ export function trimSpace(text: string): string {
   return trimmed(text, 0, text.length)
 }
 
-/** Content-Length is digits and nothing else (RFC 9110 §8.6); -1 for anything that is not, or is 2^53 or more. */
-export function parseLength(value: string): number {
-  if (value.length === 0 || value.length > LENGTH_DIGITS_MAX) return -1
-  let length = 0
-  for (let i = 0; i < value.length; i++) {
-    const digit = value.charCodeAt(i) - 48
-    if (digit < 0 || digit > 9) return -1
-    length = length * 10 + digit
-  }
-  return Number.isSafeInteger(length) ? length : -1
-}
-
-/** The same of the bytes between two places. */
-export function lengthOf(bytes: Uint8Array, from: number, to: number): number {
+/**
+ * The Content-Length between two places in the bytes of a head: digits and nothing else but SP and HTAB around them (RFC 9110
+ * §8.6); -1 for anything that is not, or is 2^53 or more.
+ */
+export function lengthIn(bytes: Uint8Array, from: number, to: number): number {
+  while (from < to && isSpace(bytes[from] as number)) from++
+  while (to > from && isSpace(bytes[to - 1] as number)) to--
   if (from === to || to - from > LENGTH_DIGITS_MAX) return -1
   let length = 0
   for (let i = from; i < to; i++) {

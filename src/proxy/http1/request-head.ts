@@ -4,7 +4,7 @@
 
 import type {FailureCode} from '../failure.ts'
 import {ALIAS, CLASS, COLON, CR, equalsIgnoreCase, LF, TAB, TOKEN, VALUE} from './bytes.ts'
-import {isFramingName, listOf, parseLength, trimmed, trimSpace, withoutFields} from './field.ts'
+import {isFramingName, lengthIn, listOf, trimmed, trimSpace, withoutFields} from './field.ts'
 import {parseRequestLine} from './request-line.ts'
 
 /** One record per worker, filled anew by every parse: whoever needs a value for longer takes it out. */
@@ -161,6 +161,12 @@ function parseFields(
     if (start > runStart) head.fields += text.slice(runStart, start)
     runStart = at
     if (meaning <= DROP) continue
+    if (meaning === CONTENT_LENGTH) {
+      if (head.contentLength >= 0) return 'bad-framing'
+      head.contentLength = lengthIn(bytes, nameEnd + 1, at - 2)
+      if (head.contentLength < 0) return 'bad-framing'
+      continue
+    }
     // llhttp does not take 'chunked<TAB>' for chunked: who frames by it must not be given the choice.
     if (meaning === TRANSFER_ENCODING && bytes[at - 3] === TAB) return 'bad-framing'
     const problem = takeField(meaning, trimmed(text, nameEnd + 1, at - 2), head)
@@ -240,10 +246,6 @@ const ALIASED = new Set([
 
 function takeField(meaning: number, value: string, head: RequestHead): FailureCode | null {
   switch (meaning) {
-    case CONTENT_LENGTH:
-      if (head.contentLength >= 0) return 'bad-framing'
-      head.contentLength = parseLength(value)
-      return head.contentLength < 0 ? 'bad-framing' : null
     case TRANSFER_ENCODING:
       if (head.isChunked) return 'bad-framing'
       head.isChunked = value.toLowerCase() === 'chunked'

@@ -3,7 +3,7 @@
 
 import type {FailureCode} from '../failure.ts'
 import {CLASS, COLON, CR, DIGIT, equalsIgnoreCase, LF, SPACE, TAB, TOKEN, VALUE, ZERO} from './bytes.ts'
-import {isSpace, lengthOf, listOf, trimSpace, withoutFields} from './field.ts'
+import {isSpace, lengthIn, listOf, trimSpace, withoutFields} from './field.ts'
 
 /** One record per worker, filled anew by every parse. Places are those in the bytes that were parsed. */
 export class ResponseHead {
@@ -173,17 +173,15 @@ function isKeepAlive(bytes: Buffer, from: number, to: number): boolean {
   return bytes[from] === SPACE && equalsIgnoreCase(bytes, from + 1, to, 'keep-alive')
 }
 
-// Once, and digits only. One with a zero before its digits is said again in our words.
+// Once only. One with a zero before its digits is said again in our words.
 function takeLength(bytes: Buffer, start: number, from: number, end: number, head: ResponseHead): boolean {
   if (head.contentLength >= 0) return false
-  let at = from
-  let to = end - 2
-  while (at < to && isSpace(bytes[at] as number)) at++
-  while (to > at && isSpace(bytes[to - 1] as number)) to--
-  head.contentLength = lengthOf(bytes, at, to)
+  head.contentLength = lengthIn(bytes, from, end - 2)
   head.lengthStart = start
   head.lengthEnd = end
-  if (bytes[at] === ZERO && to - at > 1) head.isPlain = false
+  let at = from
+  while (isSpace(bytes[at] as number)) at++
+  if (bytes[at] === ZERO && ((CLASS[bytes[at + 1] as number] as number) & DIGIT) !== 0) head.isPlain = false
   return head.contentLength >= 0
 }
 
