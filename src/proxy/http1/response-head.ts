@@ -30,7 +30,7 @@ export class ResponseHead {
   runsLength = 0
   /** Names of further fields that go no further, in lower case; null for none. */
   named: readonly string[] | null = null
-  /** Are the runs an answer that any client of HTTP/1.1 may be given? */
+  /** May a client of HTTP/1.x be given the runs as they are? */
   isPlain = true
 }
 

@@ -87,7 +87,7 @@ export class ResponseReader {
     else this.#pass(exchange, data)
   }
 
-  /** A head that does not come in one text with its body. */
+  /** A head that does not come in one piece with its body. */
   takeHead(bytes: Buffer, isBodyless: boolean): void {
     this.#isBodyless = isBodyless
     this.read(bytes, false)
