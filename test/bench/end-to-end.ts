@@ -1,10 +1,11 @@
 // The whole way through, ours beside node:http and http-proxy, which need no installation: CPU microseconds per request of
 // the proxy process (from /proc), because a rate says more about the machine than about the proxy. The proxy has a core,
 // whatever its number of workers; the origin and the clients have another. Each worker has as many clients: a worker with
-// half of them wakes for half as many requests at a time, which says nothing about what workers cost each other.
+// half of them wakes for half as many requests at a time, which says nothing about what workers cost each other. All
+// proxies of a round are up at once and get their seconds in turn, because a busy host is busy for longer than a second.
 
 import {type ChildProcess, execFileSync, spawn, spawnSync} from 'node:child_process'
-import {readFileSync} from 'node:fs'
+import {readdirSync, readFileSync} from 'node:fs'
 import {connect} from 'node:net'
 import {availableParallelism} from 'node:os'
 import {join} from 'node:path'
@@ -17,12 +18,15 @@ const CORE_OF_PROXY = 0
 const CORE_OF_OTHERS = 1
 /** taskset is of util-linux; without it, or with one core, the system places the processes. */
 const CAN_PIN = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
-/** USER_HZ: /proc tells CPU time in hundredths of a second. */
-const TICK_US = 10_000
+/**
+ * Of each worker. V8 compiles what is hot for each thread anew, and the compiler's threads count: two workers cost a half
+ * more than one in their first second, as much in their third.
+ */
+const WARM_UP_SECONDS = 2
 
 /**
- * Measures each proxy in turn, `rounds` times interleaved, and returns the median of each. Proxies are roles of peer.ts, which
- * are given `port`, where they need one.
+ * Measures the proxies `rounds` times, `seconds` each time, and returns the median second of each. Proxies are roles of
+ * peer.ts, which are given `port`, where they need one.
  */
 export async function endToEnd(
   rounds: number,
@@ -32,20 +36,15 @@ export async function endToEnd(
 ): Promise<Measured[]> {
   const origin = await startPeer('origin')
   if (CAN_PIN) execFileSync('taskset', ['-apc', String(CORE_OF_OTHERS), String(process.pid)], {stdio: 'ignore'})
-  const results = new Map<string, Measured[]>()
+  const measured: Measured[] = []
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const name of proxies) {
-        const measured = await measure(name, origin.port, seconds, port)
-        results.set(name, [...(results.get(name) ?? []), measured])
-      }
+      measured.push(...(await measureRound(seconds, proxies, origin.port, port)))
     }
   } finally {
     origin.child.kill()
   }
-  return [...results.values()].map(
-    list => [...list].sort((a, b) => a.us - b.us)[list.length >> 1] ?? {name: '', us: 0, requests: 0},
-  )
+  return proxies.map(name => median(measured.filter(each => each.name === name)))
 }
 
 /** As peer.ts knows it. */
@@ -68,24 +67,54 @@ export function startPeer(role: string, origin = 0, port = 0): Promise<Peer> {
 
 // ---
 
-async function measure(name: string, origin: number, seconds: number, port: number): Promise<Measured> {
-  const proxy = await startPeer(name, origin, port)
+async function measureRound(
+  seconds: number,
+  proxies: readonly string[],
+  origin: number,
+  port: number,
+): Promise<Measured[]> {
+  const measured: Measured[] = []
+  const peers: (Peer & {name: string})[] = []
   try {
-    const clients = name === TWO_WORKERS ? 2 * CLIENTS : CLIENTS
-    await load(proxy.port, clients, 0.5)
-    const before = cpuTicks(proxy.child.pid ?? 0)
-    const requests = await load(proxy.port, clients, seconds)
-    const us = ((cpuTicks(proxy.child.pid ?? 0) - before) * TICK_US) / requests
-    return {name, us, requests}
+    for (const name of proxies) {
+      const peer = {name, ...(await startPeer(name, origin, port))}
+      peers.push(peer)
+      await load(peer.port, clientsOf(name), WARM_UP_SECONDS * workersOf(name))
+    }
+    for (let second = 0; second < seconds; second++) {
+      for (const peer of peers) measured.push(await measureSecond(peer))
+    }
   } finally {
-    proxy.child.kill()
+    for (const {child} of peers) child.kill()
   }
+  return measured
 }
 
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return Number(fields[11]) + Number(fields[12])
+async function measureSecond({name, child, port}: Peer & {name: string}): Promise<Measured> {
+  const before = cpuUs(child.pid ?? 0)
+  const requests = await load(port, clientsOf(name), 1)
+  return {name, us: (cpuUs(child.pid ?? 0) - before) / requests, requests}
+}
+
+function clientsOf(name: string): number {
+  return CLIENTS * workersOf(name)
+}
+
+function workersOf(name: string): number {
+  return name === TWO_WORKERS ? 2 : 1
+}
+
+// Of all its threads; schedstat tells nanoseconds, where stat tells ticks of ten milliseconds.
+function cpuUs(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`)
+  const ns = threads.map(id => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]))
+  return ns.reduce((sum, each) => sum + each, 0) / 1000
+}
+
+function median(list: Measured[]): Measured {
+  const middle = list.sort((a, b) => a.us - b.us)[list.length >> 1]
+  if (!middle) throw new Error('Nothing was measured: give at least one round of one second.')
+  return middle
 }
 
 // Keep-alive clients that send the next request when the answer is whole; how many answers there were.

@@ -19,6 +19,11 @@ export function trimSpace(text: string): string {
   return trimmed(text, 0, text.length)
 }
 
+/** SP or HTAB, as a character's code or a byte. */
+export function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB
+}
+
 /**
  * The Content-Length between two places in the bytes of a head: digits and nothing else but SP and HTAB around them (RFC 9110
  * §8.6); -1 for anything that is not, or is 2^53 or more.
@@ -57,11 +62,6 @@ export function withoutFields(fields: string, names: readonly string[]): string 
     start = end
   }
   return kept
-}
-
-/** SP or HTAB, as a character's code or a byte. */
-export function isSpace(code: number): boolean {
-  return code === SPACE || code === TAB
 }
 
 /** Is there a line with this name (in lower case) among the field lines? */

@@ -3,6 +3,7 @@
 
 import {Views} from './views.ts'
 
+/** Room for a head and a small body; what is longer is not worth the copy. */
 const BYTES = 16_384
 
 export class WriteBuffer {
