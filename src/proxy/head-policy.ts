@@ -4,7 +4,8 @@ import type {FieldEdits, HeadPolicy} from '../snapshot/snapshot.ts'
 import {hasField, mapField, withoutFields} from './http1/field.ts'
 
 /** Field lines after remove, set, add and what was missing. */
-export function editFields(fields: string, edits: FieldEdits): string {
+export function editFields(fields: string, edits: FieldEdits | null): string {
+  if (edits === null) return fields
   let edited = edits.drop.length === 0 ? fields : withoutFields(fields, edits.drop)
   for (const [name, line] of edits.ifMissing) if (!hasField(edited, name)) edited += line
   return edited + edits.append

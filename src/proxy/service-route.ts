@@ -21,13 +21,9 @@ export function routeOf(service: WireService): WireRoute {
     mirror: null,
     retry: null,
     head: stripSlug
-      ? {rewrite: {cut: prefix.length, put: ''}, host: {kind: 'preserve'}, request: NO_EDITS, response: NO_EDITS}
+      ? {rewrite: {cut: prefix.length, put: ''}, host: {kind: 'preserve'}, request: null, response: null}
       : null,
     timeouts,
     slot,
   }
 }
-
-// ---
-
-const NO_EDITS = {drop: [], append: '', ifMissing: []} as const

@@ -184,7 +184,7 @@ export function policiesOf(
     policies.push({name: 'rewrite', value: rewrite.put === '' ? 'the prefix is stripped' : `prefix ${rewrite.put}`})
   if (host.kind !== 'preserve')
     policies.push({name: 'hostHeader', value: host.kind === 'literal' ? host.value : host.kind})
-  for (const [side, edits] of Object.entries({request, response})) policies.push(...editsOf(side, edits))
+  for (const [side, edits] of Object.entries({request, response})) if (edits) policies.push(...editsOf(side, edits))
   return policies
 }
 

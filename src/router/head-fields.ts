@@ -7,7 +7,9 @@ import type {FieldEdits} from '../snapshot/snapshot.ts'
 export type Field = readonly [name: string, value: string]
 
 /** Fields after remove, set, add and what was missing. */
-export function editHead(fields: readonly Field[], {drop, append, ifMissing}: FieldEdits): Field[] {
+export function editHead(fields: readonly Field[], edits: FieldEdits | null): Field[] {
+  if (edits === null) return [...fields]
+  const {drop, append, ifMissing} = edits
   const kept = fields.filter(([name]) => !drop.includes(name))
   const missing = ifMissing.filter(([name]) => !kept.some(field => field[0] === name)).map(([, line]) => line)
   return [...kept, ...readFields([...missing, append].join(''))]

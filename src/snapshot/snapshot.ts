@@ -98,8 +98,9 @@ export type HeadPolicy = {
     | {readonly kind: 'preserve'}
     | {readonly kind: 'target'}
     | {readonly kind: 'literal'; readonly value: string}
-  readonly request: FieldEdits
-  readonly response: FieldEdits
+  /** Null: fields pass as they are. */
+  readonly request: FieldEdits | null
+  readonly response: FieldEdits | null
 }
 
 export type FieldEdits = {

@@ -66,6 +66,7 @@ const LINES = [
   'X-Empty:\r\n',
   'Set-Cookie: a=b\r\n',
   'set-cookie: c=d; Path=/\r\n',
+  'LOCATION: /login\r\n',
 ]
 const LENGTHS = [
   'Content-Length: 4\r\n',
@@ -80,7 +81,9 @@ const CASES = 200
 /** Of the second, every answer is composed anew. */
 const ROUTES = `
 - {id: x.localhost, target: "http://INSTANCE"}
+- {id: x.localhost/app, target: "http://INSTANCE", stripPrefix: true}
 - {id: composed.localhost, target: "http://INSTANCE", headers: {response: {remove: [X-None]}}}
+- {id: composed.localhost/app, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-None]}}}
 `
 
 test(
@@ -92,17 +95,17 @@ test(
       const linesOf = () => Array.from({length: below(5)}, () => pick(LINES)).join('')
       const answer = `${pick(STATUS_LINES)}\r\n${linesOf()}${pick(LENGTHS)}${linesOf()}\r\nbody`
       answerWith(answer)
-      for (const {minor, fields} of ASKERS) {
+      for (const {path, minor, fields} of ASKERS) {
         const [passed, composed] = await Promise.all(
           ['x', 'composed'].map(async name => {
             const client = await clientOf(scope, port)
-            client.send(`GET / HTTP/1.${minor}\r\nHost: ${name}.localhost\r\n${fields}\r\n`)
+            client.send(`GET ${path} HTTP/1.${minor}\r\nHost: ${name}.localhost\r\n${fields}\r\n`)
             const message = messageOf(await client.until('\r\n\r\nbody'))
             client.destroy()
             return message
           }),
         )
-        const what = JSON.stringify({answer, minor, fields})
+        const what = JSON.stringify({answer, path, minor, fields})
         assert.is(passed?.line, composed?.line, what)
         assert.is(passed?.body, composed?.body, what)
         for (const name of ['content-length', 'connection'])
@@ -119,10 +122,11 @@ test(
 )
 
 const ASKERS = [
-  {minor: 1, fields: ''},
-  {minor: 1, fields: 'Connection: close\r\n'},
-  {minor: 0, fields: ''},
-  {minor: 0, fields: 'Connection: keep-alive\r\n'},
+  {path: '/', minor: 1, fields: ''},
+  {path: '/app/', minor: 1, fields: ''},
+  {path: '/', minor: 1, fields: 'Connection: close\r\n'},
+  {path: '/', minor: 0, fields: ''},
+  {path: '/', minor: 0, fields: 'Connection: keep-alive\r\n'},
 ]
 
 /** Longer than what the kernel takes on the way to a client that does not read. */

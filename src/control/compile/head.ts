@@ -18,7 +18,7 @@ export function compileHead(route: Written, prefix: string): HeadPolicy | null {
   const host = compileHost(route.hostHeader ?? 'preserve')
   const request = compileEdits(route.headers?.request, [])
   const response = compileEdits(route.headers?.response, route.headers?.security === 'default' ? SECURITY : [])
-  if (!rewrite && host.kind === 'preserve' && isEmpty(request) && isEmpty(response)) return null
+  if (!rewrite && host.kind === 'preserve' && !request && !response) return null
   return {rewrite, host, request, response}
 }
 
@@ -35,15 +35,13 @@ function compileHost(text: string): HeadPolicy['host'] {
 }
 
 // First remove, then set, then add: a name that is set loses what was there.
-function compileEdits(changes: RouteHeaderChanges | undefined, ifMissing: FieldEdits['ifMissing']): FieldEdits {
+function compileEdits(changes: RouteHeaderChanges | undefined, defaults: FieldEdits['ifMissing']): FieldEdits | null {
   const set = Object.entries(changes?.set ?? {})
   const add = Object.entries(changes?.add ?? {})
   const drop = new Set([...(changes?.remove ?? []), ...set.map(([name]) => name)].map(name => name.toLowerCase()))
   const append = [...set, ...add].map(([name, value]) => fieldLine(name, value)).join('')
   const named = new Set([...set, ...add].map(([name]) => name.toLowerCase()))
-  return {drop: [...drop], append, ifMissing: ifMissing.filter(([name]) => !named.has(name))}
-}
-
-function isEmpty(edits: FieldEdits): boolean {
-  return edits.drop.length === 0 && edits.append === '' && edits.ifMissing.length === 0
+  const ifMissing = defaults.filter(([name]) => !named.has(name))
+  if (drop.size === 0 && append === '' && ifMissing.length === 0) return null
+  return {drop: [...drop], append, ifMissing}
 }

@@ -76,11 +76,16 @@ function isPassable({client, minor, route}: Exchange, head: ResponseHead): boole
     head.contentLength >= 0 &&
     head.status !== 204 &&
     minor < 2 &&
-    (route === null || route.head === null) &&
+    leavesAsItIs(route?.head ?? null, head) &&
     client.hsts === '' &&
     // Of many that wait, each would keep memory for the longest.
     (client.secured !== null || !client.isHolding())
   )
+}
+
+// Has the route nothing to do in this head?
+function leavesAsItIs(policy: HeadPolicy | null, head: ResponseHead): boolean {
+  return policy === null || (policy.response === null && (policy.rewrite === null || !head.hasPaths))
 }
 
 // What we say for ourselves, behind the fields of the instance.

@@ -15,6 +15,8 @@ export class ResponseHead {
   /** May the connection be used again, as far as the instance is concerned? */
   isPersistent = true
   hasDate = false
+  /** Does it say Location or Set-Cookie, in which a route may have to restore paths? */
+  hasPaths = false
   /** How long the instance says that it keeps an idle connection; 0 when it does not say. */
   keepAliveMs = 0
   /** Value of Trailer, or ''. */
@@ -45,6 +47,7 @@ export function parseResponseHead(
   head.contentLength = -1
   head.isChunked = false
   head.hasDate = false
+  head.hasPaths = false
   head.trailer = ''
   head.keepAliveMs = 0
   head.lengthStart = -1
@@ -84,6 +87,7 @@ const CONNECTION = 4
 const DATE = 5
 const TRAILER = 6
 const KEEP_ALIVE = 7
+const PATHS = 8
 
 const REASON_START = 12
 
@@ -143,6 +147,10 @@ function parseFields(bytes: Buffer, last: number, fieldsMax: number, head: Respo
       head.hasDate = true
       continue
     }
+    if (meaning === PATHS) {
+      head.hasPaths = true
+      continue
+    }
     if (meaning === CONTENT_LENGTH) {
       if (!takeLength(bytes, start, nameEnd + 1, at, head)) return 'response-invalid'
       continue
@@ -194,8 +202,12 @@ function meaningOf(bytes: Buffer, start: number, end: number): number {
       return equalsIgnoreCase(bytes, start, end, 'date') ? DATE : KEEP
     case 107: // k
       return equalsIgnoreCase(bytes, start, end, 'keep-alive') ? KEEP_ALIVE : KEEP
+    case 108: // l
+      return equalsIgnoreCase(bytes, start, end, 'location') ? PATHS : KEEP
     case 112: // p
       return equalsIgnoreCase(bytes, start, end, 'proxy-connection') ? DROP : KEEP
+    case 115: // s
+      return equalsIgnoreCase(bytes, start, end, 'set-cookie') ? PATHS : KEEP
     case 116: // t
       if (equalsIgnoreCase(bytes, start, end, 'transfer-encoding')) return TRANSFER_ENCODING
       return equalsIgnoreCase(bytes, start, end, 'trailer') ? TRAILER : KEEP
