@@ -67,6 +67,7 @@ const LINES = [
   'Set-Cookie: a=b\r\n',
   'set-cookie: c=d; Path=/\r\n',
   'LOCATION: /login\r\n',
+  'X-Frame-Options: DENY\r\n',
 ]
 const LENGTHS = [
   'Content-Length: 4\r\n',
@@ -78,13 +79,15 @@ const STATUS_LINES = ['HTTP/1.1 200 OK', 'HTTP/1.1 404 ', 'HTTP/1.1 200', 'HTTP/
 const GOES_NO_FURTHER = /^(keep-alive|proxy-connection|upgrade|trailer|x-hop|x-named|xkeep-alive):/i
 const CASES = 200
 
-/** Of the second, every answer is composed anew. */
+/** Where X-Mark is taken away, every answer is composed anew. */
 const ROUTES = `
 - {id: x.localhost, target: "http://INSTANCE"}
 - {id: x.localhost/app, target: "http://INSTANCE", stripPrefix: true}
-- {id: composed.localhost, target: "http://INSTANCE", headers: {response: {remove: [X-None]}}}
-- {id: composed.localhost/app, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-None]}}}
-`
+- {id: x.localhost/more, target: "http://INSTANCE", stripPrefix: true, headers: {response: {ADDED}, security: default}}
+- {id: composed.localhost, target: "http://INSTANCE", headers: {response: {remove: [X-Mark]}}}
+- {id: composed.localhost/app, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-Mark]}}}
+- {id: composed.localhost/more, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-Mark], ADDED}, security: default}}
+`.replaceAll('ADDED', 'set: {Server: us}, add: {X-Empty: x, Date: now}')
 
 test(
   'an answer says the same when it is passed on as when it is composed, whatever lines it has in whatever order',
@@ -93,7 +96,7 @@ test(
     const {below, pick} = createRandom(1)
     for (let i = 0; i < CASES; i++) {
       const linesOf = () => Array.from({length: below(5)}, () => pick(LINES)).join('')
-      const answer = `${pick(STATUS_LINES)}\r\n${linesOf()}${pick(LENGTHS)}${linesOf()}\r\nbody`
+      const answer = `${pick(STATUS_LINES)}\r\n${linesOf()}${pick(LENGTHS)}${linesOf()}X-Mark: 1\r\n\r\nbody`
       answerWith(answer)
       for (const {path, minor, fields} of ASKERS) {
         const [passed, composed] = await Promise.all(
@@ -106,6 +109,8 @@ test(
           }),
         )
         const what = JSON.stringify({answer, path, minor, fields})
+        assert.equal(passed?.values('x-mark'), ['1'], what)
+        assert.equal(composed?.values('x-mark'), [], what)
         assert.is(passed?.line, composed?.line, what)
         assert.is(passed?.body, composed?.body, what)
         for (const name of ['content-length', 'connection'])
@@ -124,6 +129,7 @@ test(
 const ASKERS = [
   {path: '/', minor: 1, fields: ''},
   {path: '/app/', minor: 1, fields: ''},
+  {path: '/more/', minor: 1, fields: ''},
   {path: '/', minor: 1, fields: 'Connection: close\r\n'},
   {path: '/', minor: 0, fields: ''},
   {path: '/', minor: 0, fields: 'Connection: keep-alive\r\n'},
@@ -175,7 +181,7 @@ function datesOf(message: Message | undefined): string[] {
 
 // In their order: those that we write stand in another place in a head that is composed.
 function othersOf(message: Message | undefined): string[] {
-  return message?.fields.filter(field => !/^(content-length|connection|date):/i.test(field)) ?? []
+  return message?.fields.filter(field => !/^(content-length|connection|date|x-mark):/i.test(field)) ?? []
 }
 
 function answerFor(name: string): string {

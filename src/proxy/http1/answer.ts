@@ -6,7 +6,7 @@ import type {Exchange} from '../exchange.ts'
 import {editFields, restorePaths, withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
 import {hasField} from './field.ts'
-import {fieldsOf, type ResponseHead, reasonOf} from './response-head.ts'
+import {fieldsOf, type ResponseHead, reasonOf, saysField} from './response-head.ts'
 
 /**
  * Writes the answer in `bytes[0, bodyEnd)`, which is all of it and has a head that ends at `end`, as it came, but for fields
@@ -22,7 +22,9 @@ export function passAnswer(
   if (!isPassable(exchange, head)) return false
   const {client} = exchange
   const {writeBuffer} = client.thread
-  const added = addedTo(exchange, head.hasDate)
+  const put = putBehind(exchange, head, bytes)
+  if (put === null) return false
+  const added = put + addedTo(exchange, head.hasDate || (put !== '' && hasField(put, 'date')))
   if (!writeBuffer.holds(bodyEnd + added.length)) return false
   const {runs, runsLength} = head
   const last = runsLength - 2
@@ -70,22 +72,36 @@ export function applyPolicy(exchange: Exchange, policy: HeadPolicy, fields: stri
 
 // ---
 
-function isPassable({client, minor, route}: Exchange, head: ResponseHead): boolean {
+const HSTS = 'strict-transport-security'
+/** Fields whose paths are restored. */
+const PATHS = ['location', 'set-cookie']
+
+function isPassable({client, minor}: Exchange, head: ResponseHead): boolean {
   return (
     head.isPlain &&
     head.contentLength >= 0 &&
     head.status !== 204 &&
     minor < 2 &&
-    leavesAsItIs(route?.head ?? null, head) &&
-    client.hsts === '' &&
     // Of many that wait, each would keep memory for the longest.
     (client.secured !== null || !client.isHolding())
   )
 }
 
-// Has the route nothing to do in this head?
-function leavesAsItIs(policy: HeadPolicy | null, head: ResponseHead): boolean {
-  return policy === null || (policy.response === null && (policy.rewrite === null || !head.hasPaths))
+// What policies add to the fields of the instance; null when they change some of those.
+function putBehind({client, route}: Exchange, head: ResponseHead, bytes: Buffer): string | null {
+  const policy = route === null ? null : route.head
+  let put = ''
+  if (policy !== null) {
+    if (policy.rewrite !== null && PATHS.some(name => saysField(head, bytes, name))) return null
+    if (policy.response !== null) {
+      const {drop, ifMissing, append} = policy.response
+      if (drop.some(name => saysField(head, bytes, name))) return null
+      for (const [name, line] of ifMissing) if (!saysField(head, bytes, name)) put += line
+      put += append
+    }
+  }
+  if (client.hsts === '') return put
+  return hasField(put, HSTS) || saysField(head, bytes, HSTS) ? null : put + client.hsts
 }
 
 // What we say for ourselves, behind the fields of the instance.

@@ -15,8 +15,6 @@ export class ResponseHead {
   /** May the connection be used again, as far as the instance is concerned? */
   isPersistent = true
   hasDate = false
-  /** Does it say Location or Set-Cookie, in which a route may have to restore paths? */
-  hasPaths = false
   /** How long the instance says that it keeps an idle connection; 0 when it does not say. */
   keepAliveMs = 0
   /** Value of Trailer, or ''. */
@@ -24,6 +22,9 @@ export class ResponseHead {
   /** Behind the phrase of the status line. */
   reasonEnd = 0
   fieldsStart = 0
+  /** Where each field line begins. */
+  readonly lines: number[] = []
+  linesLength = 0
   /** The line of Content-Length, with its CRLF; -1 when there is none. */
   lengthStart = -1
   lengthEnd = -1
@@ -47,11 +48,11 @@ export function parseResponseHead(
   head.contentLength = -1
   head.isChunked = false
   head.hasDate = false
-  head.hasPaths = false
   head.trailer = ''
   head.keepAliveMs = 0
   head.lengthStart = -1
   head.lengthEnd = -1
+  head.linesLength = 0
   head.runsLength = 0
   head.named = null
   if (!parseStatusLine(bytes, head)) return 'response-invalid'
@@ -61,6 +62,15 @@ export function parseResponseHead(
 /** Phrase behind the code with its leading SP, or ''. */
 export function reasonOf(head: ResponseHead, bytes: Buffer): string {
   return bytes.latin1Slice(REASON_START, head.reasonEnd)
+}
+
+/** Is there a field line with this name, in lower case? */
+export function saysField({lines, linesLength}: ResponseHead, bytes: Buffer, name: string): boolean {
+  for (let i = 0; i < linesLength; i++) {
+    const end = (lines[i] as number) + name.length
+    if (bytes[end] === COLON && equalsIgnoreCase(bytes, lines[i] as number, end, name)) return true
+  }
+  return false
 }
 
 /** Field lines to pass on, each with its CRLF; those that frame the body are not among them. */
@@ -87,7 +97,6 @@ const CONNECTION = 4
 const DATE = 5
 const TRAILER = 6
 const KEEP_ALIVE = 7
-const PATHS = 8
 
 const REASON_START = 12
 
@@ -131,10 +140,10 @@ function parseStatusLine(bytes: Buffer, head: ResponseHead): boolean {
 function parseFields(bytes: Buffer, last: number, fieldsMax: number, head: ResponseHead): FailureCode | null {
   let at = head.fieldsStart
   let runStart = 0
-  let count = 0
   while (at < last) {
-    if (++count > fieldsMax) return 'response-head-too-large'
+    if (head.linesLength >= fieldsMax) return 'response-head-too-large'
     const start = at
+    head.lines[head.linesLength++] = start
     while (((CLASS[bytes[at] as number] as number) & TOKEN) !== 0) at++
     if (at === start || bytes[at] !== COLON) return 'response-invalid'
     const nameEnd = at++
@@ -145,10 +154,6 @@ function parseFields(bytes: Buffer, last: number, fieldsMax: number, head: Respo
     if (meaning === KEEP) continue
     if (meaning === DATE) {
       head.hasDate = true
-      continue
-    }
-    if (meaning === PATHS) {
-      head.hasPaths = true
       continue
     }
     if (meaning === CONTENT_LENGTH) {
@@ -202,12 +207,8 @@ function meaningOf(bytes: Buffer, start: number, end: number): number {
       return equalsIgnoreCase(bytes, start, end, 'date') ? DATE : KEEP
     case 107: // k
       return equalsIgnoreCase(bytes, start, end, 'keep-alive') ? KEEP_ALIVE : KEEP
-    case 108: // l
-      return equalsIgnoreCase(bytes, start, end, 'location') ? PATHS : KEEP
     case 112: // p
       return equalsIgnoreCase(bytes, start, end, 'proxy-connection') ? DROP : KEEP
-    case 115: // s
-      return equalsIgnoreCase(bytes, start, end, 'set-cookie') ? PATHS : KEEP
     case 116: // t
       if (equalsIgnoreCase(bytes, start, end, 'transfer-encoding')) return TRANSFER_ENCODING
       return equalsIgnoreCase(bytes, start, end, 'trailer') ? TRAILER : KEEP

@@ -114,6 +114,8 @@ check(
   scoped(async scope => {
     const yaml = `routes:
   - {id: a.test, target: "http://INSTANCE"}
+  - {id: a.test/set, target: "http://INSTANCE", headers: {response: {set: {Strict-Transport-Security: max-age=2}}}}
+  - {id: a.test/add, target: "http://INSTANCE", headers: {response: {add: {Strict-Transport-Security: max-age=2}}}}
   - {id: a.test/dead, target: "http://127.0.0.1:1"}
   - {id: a.test/gone, redirect: {to: "https://b.test"}}
   - {id: a.test/own, respond: {status: 200, body: x}}
@@ -122,10 +124,12 @@ hosts:
   - {name: a.test, tls: {hsts: 1y, redirect: false}}
 `
     const {secure, plain, answerWith} = await secured(scope, yaml, ['b.test', '127.0.0.1'])
-    answerWith('HTTP/1.1 200 OK\r\nStrict-Transport-Security: max-age=1\r\nContent-Length: 0\r\n\r\n')
-    for (const path of ['/', '/dead', '/gone', '/own', '/%00']) {
-      const answer = await secure('a.test', 'a.test', path)
-      assert.equal(answer.values('strict-transport-security'), ['max-age=31536000'], `${path} ${answer.line}`)
+    for (const said of ['Strict-Transport-Security: max-age=1\r\n', '']) {
+      answerWith(`HTTP/1.1 200 OK\r\n${said}Content-Length: 0\r\n\r\n`)
+      for (const path of ['/', '/set', '/add', '/dead', '/gone', '/own', '/%00']) {
+        const answer = await secure('a.test', 'a.test', path)
+        assert.equal(answer.values('strict-transport-security'), ['max-age=31536000'], `${path} ${said} ${answer.line}`)
+      }
     }
     assert.equal((await plain('a.test', '/own')).values('strict-transport-security'), [])
     assert.equal((await secure('b.test', 'b.test')).values('strict-transport-security'), [])
