@@ -48,6 +48,7 @@ export type Downstream = Pick<
   | 'resume'
   | 'detach'
   | 'isHolding'
+  | 'hold'
   | 'ownPending'
 >
 

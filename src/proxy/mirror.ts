@@ -160,6 +160,7 @@ export class RequestCopy implements Downstream, Timed {
   pause(): void {}
   resume(): void {}
   detach(): void {}
+  hold(): void {}
   isHolding(): boolean {
     return false
   }

@@ -4,7 +4,7 @@ import {createHash} from 'node:crypto'
 import {connect, createServer, type Server, type Socket} from 'node:net'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
-import {ReadBuffers, readingFor} from '../../src/proxy/http1/read-buffers.ts'
+import {COLLECTOR, type Holder, ReadBuffers, readingFor} from '../../src/proxy/http1/read-buffers.ts'
 import {readInto} from '../../src/proxy/http1/read-into.ts'
 import {originOf} from '../helpers/origin.ts'
 import {proxyOf} from '../helpers/proxy.ts'
@@ -67,7 +67,7 @@ test(
     const server = createServer(socket => {
       const connection = {
         thread: {readBuffers},
-        isHeld: false,
+        heldBy: null as Holder | null,
         isInBody: () => reads.length === 1,
         read(bytes: Buffer, isLent: boolean) {
           reads.push([bytes.latin1Slice(), isLent, bytes.buffer === readBuffers.lent.buffer])
@@ -104,15 +104,15 @@ test('a socket of another make is left as it is', () => {
 
 test('a buffer that somebody still holds is not given to the next', () => {
   const readBuffers = new ReadBuffers()
-  const connection = {thread: {readBuffers}, isHeld: false, isInBody: () => true, read: () => true}
+  const connection = {thread: {readBuffers}, heldBy: null as Holder | null, isInBody: () => true, read: () => true}
   const {buffer} = readingFor(connection)
   const first = buffer()
   assert.is(buffer(), first)
-  connection.isHeld = true
+  connection.heldBy = COLLECTOR
   assert.is.not(buffer(), first)
   connection.isInBody = () => false
   assert.is(buffer(), readBuffers.lent)
-  connection.isHeld = false
+  connection.heldBy = null
   connection.isInBody = () => true
   const third = buffer()
   connection.isInBody = () => false

@@ -8,9 +8,12 @@ import {stickyField} from '../sticky.ts'
 import {hasField} from './field.ts'
 import {fieldsOf, type ResponseHead, reasonOf, saysField} from './response-head.ts'
 
+/** A copy of at most this many bytes comes from Node's pool. */
+const POOLED_BYTES = 4_096
+
 /**
- * Writes the answer in `bytes[0, bodyEnd)`, which is all of it and has a head that ends at `end`, as it came, but for fields
- * that go no further or that we add; its length stays as the instance has said it. False when more is to be done.
+ * Writes the beginning of an answer, or all of it: `bytes[0, bodyEnd)`, with a head that ends at `end`, as it came, but for
+ * fields that go no further or that we add; its length stays as the instance has said it. False when more is to be done.
  */
 export function passAnswer(
   exchange: Exchange,
@@ -40,9 +43,12 @@ export function passAnswer(
   const message = writeBuffer.take()
   // The head is no part of what is counted.
   exchange.bytesOut = bodyEnd - end - message.length
-  // TLS tells only a turn later that it is done with what it was given.
-  client.write(client.secured === null ? message : Buffer.from(message))
-  if (client.secured === null && client.isHolding()) writeBuffer.leave()
+  if (client.secured === null) {
+    client.write(message)
+    if (client.isHolding()) writeBuffer.leave()
+  } else {
+    writeCopy(client, message)
+  }
   return true
 }
 
@@ -85,6 +91,17 @@ function isPassable({client, minor}: Exchange, head: ResponseHead): boolean {
     // Of many that wait, each would keep memory for the longest.
     (client.secured !== null || !client.isHolding())
   )
+}
+
+// TLS tells only a turn later that it is done with what it was given.
+function writeCopy(client: Exchange['client'], message: Buffer): void {
+  if (message.length <= POOLED_BYTES) {
+    client.write(Buffer.from(message))
+    return
+  }
+  const copy = client.thread.readBuffers.take()
+  client.write(copy.subarray(0, message.copy(copy)))
+  client.hold(copy)
 }
 
 // What policies add to the fields of the instance; null when they change some of those.

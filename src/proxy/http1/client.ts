@@ -13,8 +13,9 @@ import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import type {Secured} from '../tls/accept.ts'
 import {plainAddress} from '../trust.ts'
+import {HeldBuffers} from './held-buffers.ts'
 import {judgeClient, PACE_MS} from './judge-client.ts'
-import {type ReadingConnection, readingFor} from './read-buffers.ts'
+import {COLLECTOR, type Holder, type ReadingConnection, readingFor} from './read-buffers.ts'
 import {readInto} from './read-into.ts'
 import {readRequests} from './read-requests.ts'
 import {sendBody} from './request-body.ts'
@@ -23,6 +24,8 @@ import type {Tunnel} from './tunnel.ts'
 /** After an answer that closes, what the client still sends is read and dropped, or the reset would take the answer away. */
 const LINGER_MS = 2_000
 const LINGER_BYTES = 1 << 20
+/** To be told when a shorter write is done costs more than its buffer is worth. TLS, where all waits for a turn, tells anyway. */
+const TOLD_BYTES = 4_096
 /** How long a client that has said FIN is thought to wait for its answer: a half-close looks like a disconnect. */
 const HALF_CLOSED_MS = 1_000
 
@@ -54,13 +57,14 @@ export class ClientConnection implements Timed, ReadingConnection {
   hasEnded = false
   discardedBytes = 0
   /** What was read last has not been used or written whole, and must stay as it is. */
-  isHeld = false
+  heldBy: Holder | null = null
   /** `pending` is a part of bytes that are lent. */
   #isLent = false
   /** Others read the socket. */
   #isDetached = false
   /** Up to here `pending` holds no end of a head. */
   searchFrom = 0
+  #held: HeldBuffers | null = null
   /** Bytes moved when the window of the pace began. */
   pacedBytes = 0
 
@@ -105,8 +109,9 @@ export class ClientConnection implements Timed, ReadingConnection {
     else this.pause()
     this.ownPending()
     // Bytes that began another request may have gone anywhere.
-    this.isHeld =
+    const isHeld =
       this.pending !== null || exchange !== this.exchange || (exchange?.upstream?.isHolding() ?? exchange !== null)
+    this.heldBy = isHeld ? COLLECTOR : null
     return !this.isPaused
   }
 
@@ -171,7 +176,7 @@ export class ClientConnection implements Timed, ReadingConnection {
   /** Writes a part of the answer; while the client does not keep up, the instance is not read. */
   write(data: string | Buffer): void {
     if (this.exchange !== null) this.exchange.bytesOut += data.length
-    const isFlowing = typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data)
+    const isFlowing = typeof data === 'string' ? this.socket.write(data, 'latin1') : this.#writeBytes(data)
     if (isFlowing) return
     this.exchange?.upstream?.pause()
     if (this.deadlineMs === 0) this.startPace()
@@ -180,6 +185,11 @@ export class ClientConnection implements Timed, ReadingConnection {
   /** Does anything that was given to `write` still wait for the client? */
   isHolding(): boolean {
     return this.socket.writableLength > 0
+  }
+
+  /** Something in this buffer waits for the client. */
+  hold(buffer: Buffer): void {
+    this.#held?.add(buffer)
   }
 
   /** From now on the client has to move bytes, in or out, at the least rate that the settings allow. */
@@ -240,6 +250,12 @@ export class ClientConnection implements Timed, ReadingConnection {
   /** Since it was accepted, in and out. */
   movedBytes(): number {
     return this.socket.bytesRead + this.socket.bytesWritten - this.socket.writableLength
+  }
+
+  #writeBytes(bytes: Buffer): boolean {
+    if (this.secured === null && bytes.length < TOLD_BYTES) return this.socket.write(bytes)
+    this.#held ??= new HeldBuffers(this.socket, this.thread.readBuffers)
+    return this.#held.write(bytes)
   }
 
   // To a client of HTTP/1.0 the end of the connection is the end of the answer: only a reset says that it is not. In TLS

@@ -25,11 +25,17 @@ export class ReadBuffers {
   }
 }
 
+/** Who needs a buffer for longer than the call that brought it, and gives it back when it is free. */
+export type Holder = {hold(buffer: Buffer): void}
+
+/** For buffers of which nobody is told that they are free. */
+export const COLLECTOR: Holder = {hold() {}}
+
 /** A connection, to those who read for it. */
 export type ReadingConnection = {
   readonly thread: {readonly readBuffers: ReadBuffers}
-  /** Does anything of the last read wait to be used or written? Then its buffer is left to it. */
-  readonly isHeld: boolean
+  /** With whom anything of the last read waits to be used or written: its buffer is left to them. */
+  readonly heldBy: Holder | null
   /** Is the next to come a part of a body? */
   isInBody(): boolean
   /** Takes what has come; lent bytes are overwritten by the next read of any connection. False: no more for now. */
@@ -68,7 +74,10 @@ const SAME = undefined as unknown as Buffer
 
 function bufferAfter(last: Buffer, connection: ReadingConnection, readBuffers: ReadBuffers): Buffer {
   const isOwn = last !== readBuffers.lent
-  if (connection.isInBody()) return isOwn && !connection.isHeld ? last : readBuffers.take()
-  if (isOwn && !connection.isHeld) readBuffers.give(last)
-  return readBuffers.lent
+  const {heldBy} = connection
+  const isInBody = connection.isInBody()
+  if (isOwn && heldBy === null && isInBody) return last
+  if (isOwn && heldBy === null) readBuffers.give(last)
+  else if (isOwn) heldBy?.hold(last)
+  return isInBody ? readBuffers.take() : readBuffers.lent
 }

@@ -150,22 +150,33 @@ export class ResponseReader {
     this.#isReusable = head.isPersistent && exchange.isRequestDone
     if (head.keepAliveMs > 0) this.#upstream.keepFor(head.keepAliveMs)
     this.#frame(exchange, head)
-    const bodyEnd = end + this.#left
-    if (this.#mode === COUNTED && bodyEnd <= bytes.length && this.#left <= INLINE_BYTES) {
-      const isPassed = passAnswer(exchange, head, bytes, end, bodyEnd)
-      if (!isPassed) this.#writeHead(exchange, head, bytes, bytes.latin1Slice(end, bodyEnd))
-      if (bodyEnd < bytes.length) this.#isReusable = false
-      // All of it has come at once: it ends when it began.
-      exchange.endedMs = exchange.answeredMs
-      this.#complete(exchange)
-      return
-    }
+    if (this.#mode === COUNTED && this.#beginCounted(exchange, head, bytes, end)) return
     this.#upstream.awaitMore(exchange)
     const socket = exchange.client.socket
     socket.cork()
     this.#writeHead(exchange, head, bytes, '')
     if (end < bytes.length) this.read(bytes.subarray(end), isLent)
     socket.uncork()
+  }
+
+  // With one write for the head and what has come behind it; false when that does not go.
+  #beginCounted(exchange: Exchange, head: ResponseHead, bytes: Buffer, end: number): boolean {
+    const bodyEnd = end + this.#left
+    const isWhole = bodyEnd <= bytes.length
+    if (!passAnswer(exchange, head, bytes, end, isWhole ? bodyEnd : bytes.length)) {
+      if (!isWhole || this.#left > INLINE_BYTES) return false
+      this.#writeHead(exchange, head, bytes, bytes.latin1Slice(end, bodyEnd))
+    }
+    if (!isWhole) {
+      this.#left = bodyEnd - bytes.length
+      this.#upstream.awaitMore(exchange)
+      return true
+    }
+    if (bodyEnd < bytes.length) this.#isReusable = false
+    // All of it has come at once: it ends when it began.
+    exchange.endedMs = exchange.answeredMs
+    this.#complete(exchange)
+    return true
   }
 
   #writeHead(exchange: Exchange, head: ResponseHead, bytes: Buffer, body: string): void {

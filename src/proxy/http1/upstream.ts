@@ -13,7 +13,7 @@ import {isIdempotent, mayRetryAnswer, mayTryAgain} from '../retry.ts'
 import type {Thread} from '../thread.ts'
 import type {Timed} from '../ticks.ts'
 import {enter} from '../wait-queue.ts'
-import {type ReadingConnection, readingFor} from './read-buffers.ts'
+import {type Holder, type ReadingConnection, readingFor} from './read-buffers.ts'
 import {sendRequest} from './request-body.ts'
 import {ResponseReader} from './response.ts'
 
@@ -40,8 +40,8 @@ export class UpstreamConnection implements Timed, ReadingConnection {
   idleMs: number
   readonly openedMs: number
   isPaused = false
-  /** What was read last has not been written whole, and must stay as it is. */
-  isHeld = false
+  /** The client to which what was read last has not been written whole. */
+  heldBy: Holder | null = null
   error: unknown = null
   /** Index of the address that is being tried. */
   tried = 0
@@ -64,7 +64,7 @@ export class UpstreamConnection implements Timed, ReadingConnection {
       this.close()
     } else {
       this.reader.read(bytes, isLent)
-      this.isHeld = exchange.client.isHolding()
+      this.heldBy = exchange.client.isHolding() ? exchange.client : null
     }
     return !this.isPaused
   }

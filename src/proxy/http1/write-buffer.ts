@@ -3,8 +3,8 @@
 
 import {Views} from './views.ts'
 
-/** Room for a head and a small body; what is longer is not worth the copy. */
-const BYTES = 16_384
+/** Room for all that one read of a head can bring, and what is added to it. */
+const BYTES = 20_480
 
 export class WriteBuffer {
   #bytes = Buffer.allocUnsafeSlow(BYTES)

@@ -25,6 +25,8 @@ export class Outgoing {
   written = 0
   queuedBytes = 0
   #queue: Buffer[] = []
+  /** The buffers that what waits is in. */
+  #held: Buffer[] = []
   /** Where the flags of its last frame are, in which piece. */
   #flagsAt = 0
   #serial = -1
@@ -85,11 +87,20 @@ export class Outgoing {
     this.queuedBytes -= sent
     if (sent === first.length) this.#queue.shift()
     else this.#queue[0] = first.subarray(sent)
+    if (this.queuedBytes > 0) return
+    for (const buffer of this.#held) this.#session.thread.readBuffers.give(buffer)
+    this.#held = []
+  }
+
+  /** Something in this buffer waits; it is given back when nothing does. */
+  hold(buffer: Buffer): void {
+    this.#held.push(buffer)
   }
 
   /** Forgets what waits. */
   drop(): void {
     this.#queue = []
+    this.#held = []
     this.queuedBytes = 0
   }
 

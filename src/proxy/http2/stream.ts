@@ -190,6 +190,10 @@ export class StreamClient implements Requester, Timed {
     return this.#out.queuedBytes > 0
   }
 
+  hold(buffer: Buffer): void {
+    this.#out.hold(buffer)
+  }
+
   startPace(): void {
     this.#paced = this.#moved()
     this.deadlineMs = this.thread.ticks.nowMs + PACE_MS

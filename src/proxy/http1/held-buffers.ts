@@ -1,0 +1,37 @@
+// Buffers from which a connection has still to write. They are read into again when it has written all: a buffer that is left to
+// the collector each time makes V8 look through its whole heap again and again, for the memory outside of it.
+
+import type {Socket} from 'node:net'
+import type {ReadBuffers} from './read-buffers.ts'
+
+export class HeldBuffers {
+  readonly #socket: Socket
+  readonly #readBuffers: ReadBuffers
+  #held: Buffer[] = []
+  /** Writes that have not told yet that they are done. */
+  #awaited = 0
+
+  constructor(socket: Socket, readBuffers: ReadBuffers) {
+    this.#socket = socket
+    this.#readBuffers = readBuffers
+  }
+
+  /** Writes bytes that are in one of them; false when the socket has enough. */
+  write(bytes: Buffer): boolean {
+    this.#awaited++
+    return this.#socket.write(bytes, this.#onWritten)
+  }
+
+  /** Something of what was written is in this buffer and waits. */
+  add(buffer: Buffer): void {
+    if (this.#awaited > 0) this.#held.push(buffer)
+  }
+
+  readonly #onWritten = () => {
+    this.#awaited--
+    if (this.#socket.writableLength > 0 || this.#held.length === 0) return
+    // What a connection that was cut has not written yet may still be looked at.
+    if (!this.#socket.destroyed) for (const buffer of this.#held) this.#readBuffers.give(buffer)
+    this.#held = []
+  }
+}
