@@ -139,36 +139,38 @@ const ASKERS = [
 const ANSWERS = 2_000
 const BODY_BYTES = 7_000
 
-test(
-  'small answers that have to wait for a slow client are not overwritten by those of others',
-  scoped(async scope => {
-    const origin = await originThatAnswers(scope, head => answerFor(/ \/(\w+) /.exec(head)?.[1] ?? ''))
-    const {port} = await proxyOf(scope, {'x.localhost': origin.url})
-    const slow = await clientOf(scope, port)
-    slow.socket.pause()
-    for (let i = 0; i < ANSWERS; i++) slow.send(`GET /s${i} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
-    let seen = -1
-    let looks = 0
-    await until('the way to the slow client to be full', () => {
-      const asked = origin.received.join('').length
-      looks = asked === seen ? looks + 1 : 0
-      seen = asked
-      return looks > 20
-    })
-    const other = await clientOf(scope, port)
-    for (let i = 0; i < 20; i++) {
-      const from = other.text().length
-      other.send(`GET /o${i} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
-      await until('the answer', () => other.text().length >= from + answerFor(`o${i}`).length)
-      assert.is(other.text().slice(from), answerFor(`o${i}`))
-    }
-    assert.ok(origin.received.join('').split('GET ').length - 1 < ANSWERS, 'the slow client is not served to the end')
-    slow.socket.resume()
-    const all = Array.from({length: ANSWERS}, (_, i) => answerFor(`s${i}`)).join('')
-    await until('all answers', () => slow.text().length >= all.length)
-    assert.ok(slow.text() === all, 'every answer is its own')
-  }),
-)
+for (const [kind, answerFor] of Object.entries({counted, chunked})) {
+  test(
+    `${kind} answers that have to wait for a slow client are not overwritten by those of others`,
+    scoped(async scope => {
+      const origin = await originThatAnswers(scope, head => answerFor(/ \/(\w+) /.exec(head)?.[1] ?? ''))
+      const {port} = await proxyOf(scope, {'x.localhost': origin.url})
+      const slow = await clientOf(scope, port)
+      slow.socket.pause()
+      for (let i = 0; i < ANSWERS; i++) slow.send(`GET /s${i} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
+      let seen = -1
+      let looks = 0
+      await until('the way to the slow client to be full', () => {
+        const asked = origin.received.join('').length
+        looks = asked === seen ? looks + 1 : 0
+        seen = asked
+        return looks > 20
+      })
+      const other = await clientOf(scope, port)
+      for (let i = 0; i < 20; i++) {
+        const from = other.text().length
+        other.send(`GET /o${i} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
+        await until('the answer', () => other.text().length >= from + answerFor(`o${i}`).length)
+        assert.is(other.text().slice(from), answerFor(`o${i}`))
+      }
+      assert.ok(origin.received.join('').split('GET ').length - 1 < ANSWERS, 'the slow client is not served to the end')
+      slow.socket.resume()
+      const all = Array.from({length: ANSWERS}, (_, i) => answerFor(`s${i}`)).join('')
+      await until('all answers', () => slow.text().length >= all.length)
+      assert.ok(slow.text() === all, 'every answer is its own')
+    }),
+  )
+}
 
 test.run()
 
@@ -184,7 +186,15 @@ function othersOf(message: Message | undefined): string[] {
   return message?.fields.filter(field => !/^(content-length|connection|date|x-mark):/i.test(field)) ?? []
 }
 
-function answerFor(name: string): string {
-  const body = `${name} `.repeat(Math.ceil(BODY_BYTES / (name.length + 1))).slice(0, BODY_BYTES)
-  return `HTTP/1.1 200 OK\r\n${DATE}Content-Length: ${BODY_BYTES}\r\n\r\n${body}`
+function counted(name: string): string {
+  return `HTTP/1.1 200 OK\r\n${DATE}Content-Length: ${BODY_BYTES}\r\n\r\n${bodyOf(name)}`
+}
+
+function chunked(name: string): string {
+  const chunks = `${BODY_BYTES.toString(16)}\r\n${bodyOf(name)}\r\n0\r\n\r\n`
+  return `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n${chunks}`
+}
+
+function bodyOf(name: string): string {
+  return `${name} `.repeat(Math.ceil(BODY_BYTES / (name.length + 1))).slice(0, BODY_BYTES)
 }

@@ -2,10 +2,16 @@
 
 import {createHash} from 'node:crypto'
 import {connect, createServer, type Server, type Socket} from 'node:net'
+import type {Readable} from 'node:stream'
+import {connect as connectTls} from 'node:tls'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
+import type {Scope} from '../../src/base/scope.ts'
 import {COLLECTOR, type Holder, ReadBuffers, readingFor} from '../../src/proxy/http1/read-buffers.ts'
 import {readInto} from '../../src/proxy/http1/read-into.ts'
+import {authorityOf} from '../helpers/authority.ts'
+import {hasOpenssl} from '../helpers/certificates.ts'
+import {http2To} from '../helpers/http2-client.ts'
 import {originOf} from '../helpers/origin.ts'
 import {proxyOf} from '../helpers/proxy.ts'
 import {scoped} from '../helpers/scoped.ts'
@@ -17,26 +23,60 @@ const PIECE_BYTES = 65_536
 const AT_ONCE = 3
 const WAIT_MS = 20_000
 
-test(
-  'long answers to clients that stop and go are those of each client, byte for byte',
-  scoped(async scope => {
-    const senders: Sender[] = []
-    const origin = await originOf(scope, (socket, text) => {
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`)
-      senders.push(sendBody(socket, /GET \/(\d+) /.exec(text)?.[1] ?? ''))
-    })
-    const {port} = await proxyOf(scope, {'x.localhost': origin.url})
-    const readers = numbers().map(n => {
+/** What asks for /n, and gives the answer as it comes: with its head, or without. */
+type Asker = {
+  readonly isSecure: boolean
+  readonly hasHead: boolean
+  readonly ask: (scope: Scope, port: number, n: number) => Promise<Readable>
+}
+
+const ASKERS: Readonly<Record<string, Asker>> = {
+  'HTTP/1.1': {
+    isSecure: false,
+    hasHead: true,
+    async ask(scope, port, n) {
       const socket = connect(port, '127.0.0.1')
       scope.defer(() => void socket.destroy())
-      socket.write(`GET /${n} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`)
+      socket.write(requestOf(n))
       return socket
-    })
-    await until('the way to be full', () => senders.length === AT_ONCE && areStuck(senders), WAIT_MS)
-    const digests = await Promise.all(readers.map(socket => readBody(socket)))
-    for (const n of numbers()) assert.is(digests[n], digestOf(`${n}`), `client ${n}`)
-  }),
-)
+    },
+  },
+  TLS: {
+    isSecure: true,
+    hasHead: true,
+    async ask(scope, port, n) {
+      const socket = connectTls({port, servername: 'x.localhost', rejectUnauthorized: false})
+      scope.defer(() => void socket.destroy())
+      socket.write(requestOf(n))
+      return socket
+    },
+  },
+  'HTTP/2': {
+    isSecure: true,
+    hasHead: false,
+    ask: async (scope, port, n) => (await http2To(scope, port)).request({':path': `/${n}`}),
+  },
+}
+
+for (const [name, {isSecure, hasHead, ask}] of Object.entries(ASKERS)) {
+  const check = hasOpenssl || !isSecure ? test : test.skip
+  check(
+    `long answers to clients of ${name} that stop and go are those of each client, byte for byte`,
+    scoped(async scope => {
+      const senders: Sender[] = []
+      const origin = await originOf(scope, (socket, text) => {
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`)
+        senders.push(sendBody(socket, /GET \/(\d+) /.exec(text)?.[1] ?? ''))
+      })
+      const options = isSecure ? {certificates: [authorityOf(scope).certificate(['x.localhost'])]} : {}
+      const {port, httpsPort} = await proxyOf(scope, {'x.localhost': origin.url}, options)
+      const readers = await Promise.all(numbers().map(n => ask(scope, isSecure ? httpsPort : port, n)))
+      await until('the way to be full', () => senders.length === AT_ONCE && areStuck(senders), WAIT_MS)
+      const digests = await Promise.all(readers.map(reader => readBody(reader, hasHead)))
+      for (const n of numbers()) assert.is(digests[n], digestOf(`${n}`), `client ${n}`)
+    }),
+  )
+}
 
 test(
   'long requests to instances that stop and go are those of each client, byte for byte',
@@ -53,7 +93,7 @@ test(
       return sendBody(socket, `${n}`)
     })
     await until('the way to be full', () => receivers.length === AT_ONCE && areStuck(senders), WAIT_MS)
-    const digests = await Promise.all(receivers.map(socket => readBody(socket)))
+    const digests = await Promise.all(receivers.map(socket => readBody(socket, true)))
     assert.equal(new Set(digests), new Set(numbers().map(n => digestOf(`${n}`))))
     for (const socket of receivers) socket.destroy()
   }),
@@ -137,6 +177,10 @@ function portOf(server: Server): Promise<number> {
   })
 }
 
+function requestOf(n: number): string {
+  return `GET /${n} HTTP/1.1\r\nHost: x.localhost\r\n\r\n`
+}
+
 // Another in each place, so that bytes of another body, or of another place, are seen.
 function pieceOf(name: string, at: number): Buffer {
   const piece = Buffer.alloc(PIECE_BYTES, `${name} `)
@@ -176,11 +220,11 @@ function areStuck(senders: Sender[]): boolean {
 }
 
 // Stops behind every read for a turn: what is sent has to wait for it.
-function readBody(socket: Socket): Promise<string> {
+function readBody(socket: Readable, hasHead: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     const hash = createHash('sha256')
     let head = ''
-    let got = -1
+    let got = hasHead ? -1 : 0
     socket.on('error', reject)
     socket.on('close', () => reject(new Error(`closed behind ${got} bytes`)))
     socket.on('data', (data: Buffer) => {

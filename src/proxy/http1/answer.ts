@@ -6,10 +6,8 @@ import type {Exchange} from '../exchange.ts'
 import {editFields, restorePaths, withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
 import {hasField} from './field.ts'
+import {lendCopy} from './lend-copy.ts'
 import {fieldsOf, type ResponseHead, reasonOf, saysField} from './response-head.ts'
-
-/** A copy of at most this many bytes comes from Node's pool. */
-const POOLED_BYTES = 4_096
 
 /**
  * Writes the beginning of an answer, or all of it: `bytes[0, bodyEnd)`, with a head that ends at `end`, as it came, but for
@@ -47,7 +45,8 @@ export function passAnswer(
     client.write(message)
     if (client.isHolding()) writeBuffer.leave()
   } else {
-    writeCopy(client, message)
+    // TLS tells only a turn later that it is done with what it was given.
+    lendCopy(client, message, copy => client.write(copy))
   }
   return true
 }
@@ -91,17 +90,6 @@ function isPassable({client, minor}: Exchange, head: ResponseHead): boolean {
     // Of many that wait, each would keep memory for the longest.
     (client.secured !== null || !client.isHolding())
   )
-}
-
-// TLS tells only a turn later that it is done with what it was given.
-function writeCopy(client: Exchange['client'], message: Buffer): void {
-  if (message.length <= POOLED_BYTES) {
-    client.write(Buffer.from(message))
-    return
-  }
-  const copy = client.thread.readBuffers.take()
-  client.write(copy.subarray(0, message.copy(copy)))
-  client.hold(copy)
 }
 
 // What policies add to the fields of the instance; null when they change some of those.

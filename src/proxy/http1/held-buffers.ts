@@ -29,9 +29,11 @@ export class HeldBuffers {
 
   readonly #onWritten = () => {
     this.#awaited--
-    if (this.#socket.writableLength > 0 || this.#held.length === 0) return
-    // What a connection that was cut has not written yet may still be looked at.
-    if (!this.#socket.destroyed) for (const buffer of this.#held) this.#readBuffers.give(buffer)
+    if (this.#held.length === 0) return
+    const {writableLength} = this.#socket
+    if (writableLength > 0 && this.#awaited > 0) return
+    // What is behind the last write that tells is left to the collector.
+    if (writableLength === 0) for (const buffer of this.#held) this.#readBuffers.give(buffer)
     this.#held = []
   }
 }

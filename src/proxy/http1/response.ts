@@ -7,6 +7,7 @@ import {composeAnswer, passAnswer} from './answer.ts'
 import {endOfHead} from './bytes.ts'
 import {ChunkScanner, INVALID} from './chunked.ts'
 import {withoutFields} from './field.ts'
+import {lendCopy} from './lend-copy.ts'
 import {fieldsOf, parseResponseHead, type ResponseHead, reasonOf} from './response-head.ts'
 import type {UpstreamConnection} from './upstream.ts'
 
@@ -81,10 +82,8 @@ export class ResponseReader {
       return
     }
     this.#upstream.awaitMore(exchange)
-    const data = isLent ? Buffer.from(bytes) : bytes
-    if (this.#mode === COUNTED) this.#readCounted(exchange, data)
-    else if (this.#mode === CHUNKED) this.#readChunks(exchange, data)
-    else this.#pass(exchange, data)
+    if (isLent) lendCopy(exchange.client, bytes, copy => this.#readBody(exchange, copy))
+    else this.#readBody(exchange, bytes)
   }
 
   /** A head that does not come in one piece with its body. */
@@ -220,6 +219,12 @@ export class ResponseReader {
       this.#isReusable = false
       this.#isWrapping = knowsChunks
     }
+  }
+
+  #readBody(exchange: Exchange, data: Buffer): void {
+    if (this.#mode === COUNTED) this.#readCounted(exchange, data)
+    else if (this.#mode === CHUNKED) this.#readChunks(exchange, data)
+    else this.#pass(exchange, data)
   }
 
   #readCounted(exchange: Exchange, data: Buffer): void {
