@@ -20,9 +20,11 @@ test(
     const [first, second] = [Buffer.alloc(BYTES, 1), Buffer.alloc(BYTES, 2)]
     writeFrom(first)
     writeFrom(second)
-    peer.resume()
+    await received(peer, BYTES)
     await until('the first to be written', () => socket.writableLength <= BYTES)
-    assert.not(next() === first, 'the second is still to be written')
+    assert.is(socket.writableLength, BYTES, 'the second is still to be written')
+    assert.not(next() === first)
+    peer.resume()
     await until('both to be written', () => socket.writableLength === 0)
     assert.is(next(), second)
     assert.is(next(), first)
@@ -47,6 +49,22 @@ test(
   }),
 )
 
+test(
+  'a connection that is never done holds a bounded number of them',
+  scoped(async scope => {
+    const {socket, peer} = await pairOf(scope)
+    const {held, next} = holding(socket)
+    const all: readonly Buffer[] = Array.from({length: 100}, () => Buffer.alloc(1))
+    held.write(Buffer.alloc(BYTES))
+    for (const buffer of all) held.add(buffer)
+    peer.resume()
+    await until('all to be written', () => socket.writableLength === 0)
+    let given = 0
+    while (all.includes(next())) given++
+    assert.ok(given > 0 && given <= 32, `${given}`)
+  }),
+)
+
 test.run()
 
 // ---
@@ -67,6 +85,19 @@ async function pairOf(scope: Scope): Promise<{socket: Socket; peer: Socket}> {
     peer.destroy()
   })
   return {socket, peer}
+}
+
+// Lets the peer read so much, and not much more.
+function received(peer: Socket, bytes: number): Promise<void> {
+  return new Promise(resolve => {
+    const look = () => {
+      if (peer.bytesRead < bytes) return
+      peer.off('data', look).pause()
+      resolve()
+    }
+    peer.on('data', look)
+    peer.resume()
+  })
 }
 
 function holding(socket: Socket) {

@@ -84,10 +84,14 @@ const ROUTES = `
 - {id: x.localhost, target: "http://INSTANCE"}
 - {id: x.localhost/app, target: "http://INSTANCE", stripPrefix: true}
 - {id: x.localhost/more, target: "http://INSTANCE", stripPrefix: true, headers: {response: {ADDED}, security: default}}
+- {id: x.localhost/paths, target: "http://INSTANCE", stripPrefix: true, headers: {response: {PATHS}}}
 - {id: composed.localhost, target: "http://INSTANCE", headers: {response: {remove: [X-Mark]}}}
 - {id: composed.localhost/app, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-Mark]}}}
 - {id: composed.localhost/more, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-Mark], ADDED}, security: default}}
-`.replaceAll('ADDED', 'set: {Server: us}, add: {X-Empty: x, Date: now}')
+- {id: composed.localhost/paths, target: "http://INSTANCE", stripPrefix: true, headers: {response: {remove: [X-Mark], PATHS}}}
+`
+  .replaceAll('PATHS', 'add: {Set-Cookie: "a=b; Path=/", Location: /login}')
+  .replaceAll('ADDED', 'set: {Server: us}, add: {X-Empty: x, Date: now}')
 
 test(
   'an answer says the same when it is passed on as when it is composed, whatever lines it has in whatever order',
@@ -130,6 +134,7 @@ const ASKERS = [
   {path: '/', minor: 1, fields: ''},
   {path: '/app/', minor: 1, fields: ''},
   {path: '/more/', minor: 1, fields: ''},
+  {path: '/paths/', minor: 1, fields: ''},
   {path: '/', minor: 1, fields: 'Connection: close\r\n'},
   {path: '/', minor: 0, fields: ''},
   {path: '/', minor: 0, fields: 'Connection: keep-alive\r\n'},
@@ -137,7 +142,7 @@ const ASKERS = [
 
 /** Longer than what the kernel takes on the way to a client that does not read. */
 const ANSWERS = 2_000
-const BODY_BYTES = 7_000
+const BODY_BYTES = 12_000
 
 for (const [kind, answerFor] of Object.entries({counted, chunked})) {
   test(

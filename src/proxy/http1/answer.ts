@@ -1,4 +1,4 @@
-// The head of an instance's answer as the client gets it: as it came, when all that is wanted is less of it, and else in our
+// The head of an instance's answer as the client gets it: as it came, when nothing that may go on is changed, and else in our
 // words, as a text that policies have edited.
 
 import type {HeadPolicy} from '../../snapshot/snapshot.ts'
@@ -44,6 +44,9 @@ export function passAnswer(
   if (client.secured === null) {
     client.write(message)
     if (client.isHolding()) writeBuffer.leave()
+  } else if (client.isHolding()) {
+    // Of many that wait, each would keep memory for the longest.
+    client.write(Buffer.from(message))
   } else {
     // TLS tells only a turn later that it is done with what it was given.
     lendCopy(client, message, copy => client.write(copy))
@@ -97,13 +100,13 @@ function putBehind({client, route}: Exchange, head: ResponseHead, bytes: Buffer)
   const policy = route === null ? null : route.head
   let put = ''
   if (policy !== null) {
-    if (policy.rewrite !== null && PATHS.some(name => saysField(head, bytes, name))) return null
     if (policy.response !== null) {
       const {drop, ifMissing, append} = policy.response
       if (drop.some(name => saysField(head, bytes, name))) return null
       for (const [name, line] of ifMissing) if (!saysField(head, bytes, name)) put += line
       put += append
     }
+    if (policy.rewrite !== null && PATHS.some(name => saysField(head, bytes, name) || hasField(put, name))) return null
   }
   if (client.hsts === '') return put
   return hasField(put, HSTS) || saysField(head, bytes, HSTS) ? null : put + client.hsts

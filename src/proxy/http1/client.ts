@@ -64,7 +64,8 @@ export class ClientConnection implements Timed, ReadingConnection {
   #isDetached = false
   /** Up to here `pending` holds no end of a head. */
   searchFrom = 0
-  #held: HeldBuffers | null = null
+  /** What waits to be written is in these; a connection that never writes so much has none. */
+  #written: HeldBuffers | null = null
   /** Bytes moved when the window of the pace began. */
   pacedBytes = 0
 
@@ -189,7 +190,7 @@ export class ClientConnection implements Timed, ReadingConnection {
 
   /** Something in this buffer waits for the client. */
   hold(buffer: Buffer): void {
-    this.#held?.add(buffer)
+    this.#written?.add(buffer)
   }
 
   /** From now on the client has to move bytes, in or out, at the least rate that the settings allow. */
@@ -254,8 +255,8 @@ export class ClientConnection implements Timed, ReadingConnection {
 
   #writeBytes(bytes: Buffer): boolean {
     if (this.secured === null && bytes.length < TOLD_BYTES) return this.socket.write(bytes)
-    this.#held ??= new HeldBuffers(this.socket, this.thread.readBuffers)
-    return this.#held.write(bytes)
+    this.#written ??= new HeldBuffers(this.socket, this.thread.readBuffers)
+    return this.#written.write(bytes)
   }
 
   // To a client of HTTP/1.0 the end of the connection is the end of the answer: only a reset says that it is not. In TLS

@@ -4,6 +4,9 @@
 import type {Socket} from 'node:net'
 import type {ReadBuffers} from './read-buffers.ts'
 
+/** A socket that is never done, with a client that only just keeps up, would hold more and more; the collector knows better. */
+const HELD_MAX = 32
+
 export class HeldBuffers {
   readonly #socket: Socket
   readonly #readBuffers: ReadBuffers
@@ -16,7 +19,7 @@ export class HeldBuffers {
     this.#readBuffers = readBuffers
   }
 
-  /** Writes bytes that are in one of them; false when the socket has enough. */
+  /** Writes bytes, and is told when that is done; false when the socket has enough. */
   write(bytes: Buffer): boolean {
     this.#awaited++
     return this.#socket.write(bytes, this.#onWritten)
@@ -24,7 +27,9 @@ export class HeldBuffers {
 
   /** Something of what was written is in this buffer and waits. */
   add(buffer: Buffer): void {
-    if (this.#awaited > 0) this.#held.push(buffer)
+    if (this.#awaited === 0) return
+    if (this.#held.length === HELD_MAX) this.#held = []
+    this.#held.push(buffer)
   }
 
   readonly #onWritten = () => {

@@ -2,10 +2,10 @@
 
 import type {Downstream} from '../exchange.ts'
 
-/** As long ones and longer do not come from Node's pool: each would be memory outside of V8's heap for the collector to find. */
-const POOLED_BYTES = 4_096
+/** Shorter ones come from Node's pool, which a few long ones would use up: then the collector has to find that memory. */
+const POOLED_BYTES = 8_192
 
-/** Has a copy written to the client by `write`, and takes its memory back as soon as nothing of it waits. */
+/** Has a copy written to the client by `write`. The memory of a long one is used again when nothing of it waits any more. */
 export function lendCopy(client: Downstream, bytes: Buffer, write: (copy: Buffer) => void): void {
   if (bytes.length < POOLED_BYTES) {
     write(Buffer.from(bytes))

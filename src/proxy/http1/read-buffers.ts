@@ -8,8 +8,8 @@ import {Views} from './views.ts'
 /** Most messages are whole in it; what comes in it of a longer one is copied. */
 const HEAD_READ_BYTES = 16_384
 const BODY_READ_BYTES = 65_536
-/** Of bodies, of one thread; what is more is left to the collector. */
-const FREE_MAX = 32
+/** Of one thread, 8 MiB: as many connections can wait for TLS in a turn. What is more is left to the collector. */
+const FREE_MAX = 128
 
 export class ReadBuffers {
   readonly lent: Buffer = Buffer.allocUnsafeSlow(HEAD_READ_BYTES)
@@ -34,8 +34,8 @@ export const COLLECTOR: Holder = {hold() {}}
 /** A connection, to those who read for it. */
 export type ReadingConnection = {
   readonly thread: {readonly readBuffers: ReadBuffers}
-  /** With whom anything of the last read waits to be used or written: its buffer is left to them. */
-  readonly heldBy: Holder | null
+  /** With whom anything of the last read waits to be used or written: its buffer is left to them, and they are forgotten. */
+  heldBy: Holder | null
   /** Is the next to come a part of a body? */
   isInBody(): boolean
   /** Takes what has come; lent bytes are overwritten by the next read of any connection. False: no more for now. */
@@ -75,9 +75,12 @@ const SAME = undefined as unknown as Buffer
 function bufferAfter(last: Buffer, connection: ReadingConnection, readBuffers: ReadBuffers): Buffer {
   const isOwn = last !== readBuffers.lent
   const {heldBy} = connection
+  connection.heldBy = null
   const isInBody = connection.isInBody()
-  if (isOwn && heldBy === null && isInBody) return last
-  if (isOwn && heldBy === null) readBuffers.give(last)
-  else if (isOwn) heldBy?.hold(last)
+  if (isOwn) {
+    if (heldBy !== null) heldBy.hold(last)
+    else if (isInBody) return last
+    else readBuffers.give(last)
+  }
   return isInBody ? readBuffers.take() : readBuffers.lent
 }

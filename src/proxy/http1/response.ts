@@ -16,7 +16,7 @@ const HEAD_BYTES_MAX = 65_536
 const FIELDS_MAX = 200
 /** Interim answers (1xx) to one request. */
 const INTERIM_MAX = 32
-/** A body of at most this many bytes that came with its head is written with it, in one write. */
+/** A body of at most this many bytes that came with its head becomes a text with it, where the head does. */
 const INLINE_BYTES = 8192
 
 /** RFC 9110 §6.5.1: what frames, routes, controls or authenticates means nothing, or harm, behind the body. */

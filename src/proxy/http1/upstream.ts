@@ -272,7 +272,10 @@ function onSession(this: Socket, session: Buffer): void {
 }
 
 function onData(this: Socket, data: Buffer): void {
-  ;(this as UpstreamSocket).connection.read(data, false)
+  const upstream = (this as UpstreamSocket).connection
+  upstream.read(data, false)
+  // It is Node's memory.
+  upstream.heldBy = null
 }
 
 function onEnd(this: Socket): void {

@@ -1,4 +1,4 @@
-// Small messages are put together here as bytes and written with one call: what is passed on as it came is copied once, and
+// Messages, and the beginnings of long ones, are put together here as bytes and written with one call: what is passed on as it came is copied once, and
 // never becomes a text. One for each thread; a message is put together and written before another begins.
 
 import {Views} from './views.ts'
