@@ -1,6 +1,6 @@
 // Many clients of every kind at once, some slow, some gone in the middle: whatever they are given, it is what they asked for.
 
-import {createServer, type ServerResponse} from 'node:http'
+import type {ServerResponse} from 'node:http'
 import {connect} from 'node:net'
 import type {Duplex} from 'node:stream'
 import {connect as connectTls} from 'node:tls'
@@ -10,6 +10,7 @@ import type {Scope} from '../../src/base/scope.ts'
 import {createRandom} from '../fuzz/random.ts'
 import {authorityOf} from '../helpers/authority.ts'
 import {hasOpenssl} from '../helpers/certificates.ts'
+import {httpInstanceOf} from '../helpers/http-instance.ts'
 import {http2To} from '../helpers/http2-client.ts'
 import {proxyOf} from '../helpers/proxy.ts'
 import {scoped} from '../helpers/scoped.ts'
@@ -30,7 +31,10 @@ const {below, chance, pick} = createRandom(7)
 check(
   'every client gets its own bytes',
   scoped(async scope => {
-    const target = await instanceOf(scope)
+    const target = await httpInstanceOf(scope, ({url = ''}, response) => {
+      const [, , size = '0', framing] = url.split('/')
+      answer(response, bodyOf(url, Number(size)), framing === 'counted')
+    })
     const plain = await proxyOf(scope, {'x.localhost': target})
     const certificates = [authorityOf(scope).certificate(['x.localhost'])]
     const {httpsPort} = await proxyOf(scope, {'x.localhost': target}, {certificates})
@@ -64,21 +68,6 @@ const GONE = '(gone)'
 // Another for each path.
 function bodyOf(path: string, size: number): string {
   return `${path} `.repeat(Math.ceil(size / (path.length + 1))).slice(0, size)
-}
-
-async function instanceOf(scope: Scope): Promise<string> {
-  const server = createServer((request, response) => {
-    const path = request.url ?? ''
-    const [, , size = '0', framing] = path.split('/')
-    answer(response, bodyOf(path, Number(size)), framing === 'counted')
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  scope.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  return `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`
 }
 
 // In pieces, so that it comes in several reads.

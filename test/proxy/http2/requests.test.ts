@@ -1,11 +1,12 @@
 // Requests of HTTP/2 reach instances of HTTP/1.1, and their answers come back, whole and at the pace of the slower side.
 
-import {createServer, type IncomingMessage, type RequestListener} from 'node:http'
+import type {IncomingMessage} from 'node:http'
 import {test} from 'uvu'
 import * as assert from 'uvu/assert'
 import type {Scope} from '../../../src/base/scope.ts'
 import {authorityOf} from '../../helpers/authority.ts'
 import {hasOpenssl} from '../../helpers/certificates.ts'
+import {httpInstanceOf} from '../../helpers/http-instance.ts'
 import {answerTo, ask, http2To} from '../../helpers/http2-client.ts'
 import {OK, originOf, originThatAnswers} from '../../helpers/origin.ts'
 import {type ProxyOptions, proxyOf, type SnapshotOptions} from '../../helpers/proxy.ts'
@@ -18,18 +19,6 @@ const check = hasOpenssl ? test : test.skip
 function secured(scope: Scope, target: string, options: ProxyOptions & SnapshotOptions = {}) {
   const certificates = [authorityOf(scope).certificate(['x.localhost', '*.w.test'])]
   return proxyOf(scope, {'x.localhost': target, '*.w.test': target}, {certificates, ...options})
-}
-
-// An instance on Node's own server.
-async function instanceOf(scope: Scope, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  scope.defer(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  return `http://127.0.0.1:${address !== null && typeof address === 'object' ? address.port : 0}`
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
@@ -60,7 +49,7 @@ check(
 check(
   'many requests on one connection, many of them at once, each get their own answer',
   scoped(async scope => {
-    const url = await instanceOf(scope, (request, response) => {
+    const url = await httpInstanceOf(scope, (request, response) => {
       setTimeout(() => response.end(`answer to ${request.url}`), Math.random() * 10)
     })
     const {httpsPort} = await secured(scope, url)
@@ -74,7 +63,7 @@ check(
 check(
   'bodies arrive whole, with a length and without one, in both directions',
   scoped(async scope => {
-    const url = await instanceOf(scope, async (request, response) => {
+    const url = await httpInstanceOf(scope, async (request, response) => {
       const body = await bodyOf(request)
       const {'content-length': length, 'transfer-encoding': coding} = request.headers
       response.setHeader('x-framing', length ?? coding ?? 'none')
@@ -103,7 +92,7 @@ check(
 check(
   'interim answers and trailers come through; 100 is answered by us',
   scoped(async scope => {
-    const url = await instanceOf(scope, async (request, response) => {
+    const url = await httpInstanceOf(scope, async (request, response) => {
       response.writeEarlyHints({link: '</a.css>; rel=preload'})
       const body = await bodyOf(request)
       response.writeHead(200, {trailer: 'x-checksum'})
@@ -129,7 +118,7 @@ check(
 check(
   'answers without a body have none, and answers of our own are told as such',
   scoped(async scope => {
-    const url = await instanceOf(scope, (request, response) => {
+    const url = await httpInstanceOf(scope, (request, response) => {
       const status = Number(request.url?.slice(1))
       response.writeHead(status, status === 200 ? {'content-length': 5} : {})
       response.end(request.method === 'HEAD' ? undefined : status === 200 ? '12345' : undefined)
@@ -176,7 +165,7 @@ check(
   scoped(async scope => {
     const size = 50_000_000
     let sent = 0
-    const url = await instanceOf(scope, (request, response) => {
+    const url = await httpInstanceOf(scope, (request, response) => {
       if (request.url === '/small') {
         response.end('small')
         return
@@ -220,7 +209,7 @@ check(
   'an instance that does not read holds its client up, and the other streams go on',
   scoped(async scope => {
     let slow: IncomingMessage | null = null
-    const url = await instanceOf(scope, (request, response) => {
+    const url = await httpInstanceOf(scope, (request, response) => {
       if (request.url === '/small') {
         response.end('small')
         return
@@ -300,7 +289,7 @@ check(
   'a drain says GOAWAY, finishes what is under way and ends the connection',
   scoped(async scope => {
     const waiting: (() => void)[] = []
-    const url = await instanceOf(scope, (_, response) => void waiting.push(() => response.end('done')))
+    const url = await httpInstanceOf(scope, (_, response) => void waiting.push(() => response.end('done')))
     const {httpsPort, plane} = await secured(scope, url)
     const session = await http2To(scope, httpsPort)
     const idle = await http2To(scope, httpsPort)
