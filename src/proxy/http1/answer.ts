@@ -7,7 +7,7 @@ import {editFields, restorePaths, withHsts} from '../head-policy.ts'
 import {stickyField} from '../sticky.ts'
 import {hasField} from './field.ts'
 import {lendCopy} from './lend-copy.ts'
-import {fieldsOf, type ResponseHead, reasonOf, saysField} from './response-head.ts'
+import {fieldsOf, type ResponseHead, reasonOf, saysAny, saysField} from './response-head.ts'
 
 /**
  * Writes the beginning of an answer, or all of it: `bytes[0, bodyEnd)`, with a head that ends at `end`, as it came, but for
@@ -102,14 +102,18 @@ function putBehind({client, route}: Exchange, head: ResponseHead, bytes: Buffer)
   if (policy !== null) {
     if (policy.response !== null) {
       const {drop, ifMissing, append} = policy.response
-      if (drop.some(name => saysField(head, bytes, name))) return null
+      if (saysAny(head, bytes, drop)) return null
       for (const [name, line] of ifMissing) if (!saysField(head, bytes, name)) put += line
       put += append
     }
-    if (policy.rewrite !== null && PATHS.some(name => saysField(head, bytes, name) || hasField(put, name))) return null
+    if (policy.rewrite !== null && (saysAny(head, bytes, PATHS) || addsPaths(put))) return null
   }
   if (client.hsts === '') return put
   return hasField(put, HSTS) || saysField(head, bytes, HSTS) ? null : put + client.hsts
+}
+
+function addsPaths(put: string): boolean {
+  return put !== '' && PATHS.some(name => hasField(put, name))
 }
 
 // What we say for ourselves, behind the fields of the instance.

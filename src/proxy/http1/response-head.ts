@@ -64,6 +64,12 @@ export function reasonOf(head: ResponseHead, bytes: Buffer): string {
   return bytes.latin1Slice(REASON_START, head.reasonEnd)
 }
 
+/** Is there a field line with one of the names, in lower case? */
+export function saysAny(head: ResponseHead, bytes: Buffer, names: readonly string[]): boolean {
+  for (const name of names) if (saysField(head, bytes, name)) return true
+  return false
+}
+
 /** Is there a field line with this name, in lower case? */
 export function saysField({lines, linesLength}: ResponseHead, bytes: Buffer, name: string): boolean {
   for (let i = 0; i < linesLength; i++) {

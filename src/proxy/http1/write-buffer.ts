@@ -1,5 +1,5 @@
-// Messages, and the beginnings of long ones, are put together here as bytes and written with one call: what is passed on as it came is copied once, and
-// never becomes a text. One for each thread; a message is put together and written before another begins.
+// Messages, and the beginnings of long ones, are put together here as bytes and written with one call: what is passed on as it
+// came is copied once, and never becomes a text. One for each thread; a message is put together and written before another.
 
 import {Views} from './views.ts'
 

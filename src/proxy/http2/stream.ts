@@ -190,6 +190,7 @@ export class StreamClient implements Requester, Timed {
     return this.#out.queuedBytes > 0
   }
 
+  /** Something in this buffer waits for a window. */
   hold(buffer: Buffer): void {
     this.#out.hold(buffer)
   }
